@@ -1,0 +1,1 @@
+"""NewStore appeasement refunds into NetSuite, exactly once."""

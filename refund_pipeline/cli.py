@@ -1,0 +1,47 @@
+"""The command line, `refund-pipeline`. Commands import what they need when they run, so that each starts fast."""
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """NewStore appeasement refunds into NetSuite, exactly once."""
+
+
+@main.command()
+@click.option("--seed", default=7, show_default=True, help="The same seed makes the same data.")
+def demo(seed: int) -> None:
+    """Run the main job end to end against the sandbox, and prove the result.
+
+    Exit code 0 if every refund is in the sandbox's ERP exactly once or held with a reason, else 1.
+    """
+    from refund_pipeline.demo import run_demo
+
+    sys.exit(run_demo(seed=seed))
+
+
+@main.command()
+@click.option("--seed", default=7, show_default=True, help="The same seed makes the same data.")
+@click.option("--port", default=3000, show_default=True, help="The UI's port; 0 takes a free one.")
+def dev(seed: int, port: int) -> None:
+    """Start the sandbox and Dagster's UI, until stopped with Ctrl-C."""
+    from refund_pipeline.demo import run_dev
+
+    sys.exit(run_dev(seed=seed, port=port))
+
+
+@main.command()
+@click.option("--seed", default=7, show_default=True, help="The same seed makes the same data.")
+@click.option(
+    "--env-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the environment as NAME=value lines once everything answers.",
+)
+def sandbox(seed: int, env_file: Path | None) -> None:
+    """Start NewStore, NetSuite and S3 on loopback, and print the environment to export."""
+    from refund_pipeline.sandbox.sandbox import run_until_stopped
+
+    run_until_stopped(env_file=env_file, seed=seed)

@@ -1,0 +1,44 @@
+"""What the pipeline asks of any ERP: find records, find origins, post. Another ERP is one module that implements this.
+
+Every method raises `Unavailable` or `Misconfigured` when the whole batch cannot go on.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+
+from refund_pipeline.domain.outcomes import ErpRecord, PostOutcome
+from refund_pipeline.domain.transactions import Origin, RefundTransaction
+
+
+class Erp(ABC):
+    """An ERP the pipeline writes refunds to. Methods are safe to call from several threads."""
+
+    @abstractmethod
+    def find(self, external_ids: Sequence[str]) -> Mapping[str, ErpRecord]:
+        """Return the records of any transaction type that bear these external ids, with their lines, in batches.
+
+        Keys are the external ids as asked for; ids without a record are absent.
+        """
+
+    @abstractmethod
+    def look_up(self, external_id: str) -> ErpRecord | None:
+        """Return the one record with this external id from the ERP's authoritative source, not an index."""
+
+    @abstractmethod
+    def origins(
+        self, order_numbers: Sequence[str], *, fields: Sequence[str]
+    ) -> Mapping[str, Sequence[Origin]]:
+        """Return the sales of these orders, found by the first of `fields` that holds the order number, in batches."""
+
+    @abstractmethod
+    def post(self, transaction: RefundTransaction) -> PostOutcome:
+        """Write one refund transaction, once: no retry inside."""
+
+    @abstractmethod
+    def render(self, transaction: RefundTransaction) -> str:
+        """Return the exact body `post` would send, as JSON text."""
+
+    @property
+    @abstractmethod
+    def requests_made(self) -> int:
+        """How many requests this object has made, for requests per refund."""

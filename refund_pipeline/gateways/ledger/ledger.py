@@ -1,0 +1,243 @@
+"""The ledger's one door: a method per thing the pipeline asks or records, each its own transaction.
+
+What a method does is in the module of its subject beside this one; here are only transactions, time
+and run. Every method raises `Unavailable` or `Misconfigured` when the database cannot be used.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+
+from refund_pipeline.domain.events import RefundEvent
+from refund_pipeline.domain.transactions import RefundTransaction
+from refund_pipeline.gateways.ledger import (
+    decisions,
+    history,
+    landing,
+    overview,
+    postings,
+    refund_work,
+)
+from refund_pipeline.gateways.ledger.database import Database
+from refund_pipeline.gateways.ledger.history import Writing, tracked
+from refund_pipeline.gateways.ledger.rows import (
+    FileCounts,
+    FileTotals,
+    HistoryEntry,
+    LandedFile,
+    OutstandingDay,
+    PaymentRow,
+    PaymentWork,
+    PostedRefund,
+    PostingEnd,
+    PostingWork,
+    RefundStatus,
+    RejectedLine,
+    StatusTotal,
+    TransactionRow,
+    TransactionWork,
+)
+
+
+class Ledger:
+    """The ledger behind a SQLAlchemy URL; connects and migrates on first use. Thread-safe."""
+
+    def __init__(self, url: str, *, clock: Callable[[], datetime], run_id: str = "") -> None:
+        self._database = Database(url)
+        self._clock = clock
+        self._run_id = run_id
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Writing]:
+        with self._database.write() as connection:
+            yield Writing(connection, self._clock(), self._run_id)
+
+    @contextmanager
+    def _changing(self, refund_ids: Collection[str]) -> Iterator[Writing]:
+        with self._writing() as writing, tracked(writing, refund_ids):
+            yield writing
+
+    def known_files(self, keys: Collection[str]) -> frozenset[tuple[str, str]]:
+        """Return which (key, etag) pairs of these keys are recorded, strays too."""
+        with self._database.read() as connection:
+            return landing.known_files(connection, keys)
+
+    def record_file(
+        self,
+        file: LandedFile,
+        *,
+        events: Sequence[tuple[int, RefundEvent]],
+        rejected: Sequence[RejectedLine],
+        other_events: Mapping[str, int],
+        lines: int,
+    ) -> FileCounts:
+        """Record one version of a file and all that is in it, at once or not at all.
+
+        `events` are (line number, event); `lines` counts the lines that are not blank. An event of
+        a known refund with other content is a conflict: the refund is held (unless posted) and the
+        line rejected. Recording the same version again changes nothing and returns the counts of
+        the first time.
+
+        Raises:
+            ValueError: the parts do not add up to `lines`; recording would lose a line.
+        """
+        parts = len(events) + len(rejected) + sum(other_events.values())
+        if parts != lines:
+            raise ValueError(f"{file.key}: {lines} lines were read, {parts} are accounted for")
+        with self._writing() as writing:
+            landing.wait_for_turn(writing.connection)
+            recorded = landing.recorded_counts(writing.connection, file)
+            if recorded is not None:
+                return recorded
+            with tracked(writing, [event.refund_id for _, event in events]):
+                return landing.record(
+                    writing,
+                    file,
+                    events=events,
+                    rejected=rejected,
+                    other_events=other_events,
+                    lines=lines,
+                )
+
+    def file_totals(self, day: date) -> FileTotals:
+        """Return what has landed on `day`."""
+        with self._database.read() as connection:
+            return landing.file_totals(connection, day)
+
+    def rejected_lines(self, day: date, *, limit: int = 50) -> list[RejectedLine]:
+        """Return the first unreleased rejected lines of `day`, in file order."""
+        with self._database.read() as connection:
+            return landing.rejected_lines(connection, day, limit=limit)
+
+    def refunds_to_pay(
+        self, day: date, *, refund_ids: Collection[str] | None = None, refresh: bool = False
+    ) -> list[PaymentWork]:
+        """Return the refunds of `day` whose payments are not available yet.
+
+        With `refresh`, those too whose payments are, unless they are or may be in the ERP.
+        """
+        with self._database.read() as connection:
+            return refund_work.to_pay(connection, day, refund_ids=refund_ids, refresh=refresh)
+
+    def save_payments(self, rows: Sequence[PaymentRow]) -> None:
+        """Record what NewStore said about orders and payments, in one transaction."""
+        with self._changing([row.refund_id for row in rows]) as writing:
+            decisions.save_payments(writing, rows)
+
+    def refunds_to_build(
+        self, day: date, *, refund_ids: Collection[str] | None = None
+    ) -> list[TransactionWork]:
+        """Return the refunds of `day` not in the ERP whose payments are proven or not needed."""
+        with self._database.read() as connection:
+            return refund_work.to_build(connection, day, refund_ids=refund_ids)
+
+    def save_transactions(self, rows: Sequence[TransactionRow], *, mapping_version: str) -> None:
+        """Record what building came to, in one transaction.
+
+        What is or may be in the ERP stays as it was sent. A posting the ERP refused is reopened
+        when its transaction has changed.
+        """
+        with self._changing([row.refund_id for row in rows]) as writing:
+            decisions.save_transactions(writing, rows, mapping_version=mapping_version)
+
+    def refunds_to_post(
+        self, day: date, *, refund_ids: Collection[str] | None = None
+    ) -> list[PostingWork]:
+        """Return the refunds of `day` to write, or to settle first, in landing order."""
+        with self._database.read() as connection:
+            return refund_work.to_post(connection, day, refund_ids=refund_ids)
+
+    def begin_posting(self, transaction: RefundTransaction, *, attempts: int | None = None) -> bool:
+        """Record the intent to write; False means: do not write.
+
+        That is when meanwhile the refund was posted, held or in conflict, when another transaction
+        was built for it, or (with `attempts`, as `PostingWork` showed it) when somebody else has
+        begun since.
+        """
+        with self._changing([transaction.refund_id]) as writing:
+            return postings.begin(writing, transaction, attempts=attempts)
+
+    def finish_posting(
+        self,
+        refund_id: str,
+        *,
+        state: PostingEnd,
+        erp_id: str | None = None,
+        amount: Decimal | None = None,
+        reason: str | None = None,
+        detail: str | None = None,
+        next_attempt_at: datetime | None = None,
+    ) -> None:
+        """Record what became of a write, or of a refund found in the ERP without one.
+
+        What is posted stays posted. Without a `reason`, uncertain means `erp_uncertain` and retry
+        means `erp_unavailable`.
+        """
+        stored = postings.reason_for(state, reason, erp_id)
+        with self._changing([refund_id]) as writing:
+            postings.finish(
+                writing,
+                refund_id,
+                state=state,
+                erp_id=erp_id,
+                amount=amount,
+                reason=stored,
+                detail=detail,
+                next_attempt_at=next_attempt_at,
+            )
+
+    def postings_to_verify(self, day: date, *, everything: bool) -> list[PostedRefund]:
+        """Return the posted refunds of `day` not compared yet or found different, or all."""
+        with self._database.read() as connection:
+            return postings.to_verify(connection, day, everything=everything)
+
+    def record_verifications(self, rows: Sequence[tuple[str, str | None]]) -> None:
+        """Record (refund id, difference or None) for postings compared with the ERP."""
+        with self._writing() as writing:
+            postings.record_verifications(writing, rows)
+
+    def posting_differences(self, day: date) -> list[tuple[str, str]]:
+        """Return (refund id, difference) for postings of `day` that the ERP shows differently."""
+        with self._database.read() as connection:
+            return postings.differences(connection, day)
+
+    def status_totals(self, day: date | None = None) -> list[StatusTotal]:
+        """Return count and exact sum per status, reason and currency, of `day` or of all days."""
+        with self._database.read() as connection:
+            return overview.status_totals(connection, day)
+
+    def refunds(
+        self,
+        *,
+        day: date | None = None,
+        statuses: Collection[str] | None = None,
+        limit: int = 100,
+    ) -> list[RefundStatus]:
+        """Return rows of the view, oldest landing day first."""
+        with self._database.read() as connection:
+            return overview.refunds(connection, day=day, statuses=statuses, limit=limit)
+
+    def refund(self, refund_id: str) -> RefundStatus | None:
+        """Return where one refund stands, or None when it has not landed."""
+        with self._database.read() as connection:
+            return overview.refund(connection, refund_id)
+
+    def history(self, refund_id: str) -> list[HistoryEntry]:
+        """Return every change of a refund's status or reason, oldest first."""
+        with self._database.read() as connection:
+            return history.entries(connection, refund_id)
+
+    def outstanding_days(self, *, now: datetime) -> list[OutstandingDay]:
+        """Return the landing days with outstanding refunds; settled refunds cost nothing."""
+        with self._database.read() as connection:
+            return overview.outstanding_days(connection, now=now)
+
+    def oldest_outstanding(self, day: date) -> datetime | None:
+        """Return when the oldest outstanding refund of `day` landed; None when there is none."""
+        with self._database.read() as connection:
+            return overview.oldest_outstanding(connection, day)

@@ -1,0 +1,97 @@
+"""Where the refunds stand, for people and planners: all read from the view `refund_status`."""
+
+from collections.abc import Collection
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from refund_pipeline.gateways.ledger.rows import (
+    OUTSTANDING,
+    SETTLED,
+    OutstandingDay,
+    RefundStatus,
+    StatusTotal,
+)
+from refund_pipeline.gateways.ledger.tables import refund_event, refund_status
+
+_COLUMNS = tuple(refund_status.c[name] for name in RefundStatus.__slots__)
+
+
+def status_totals(connection: Connection, day: date | None) -> list[StatusTotal]:
+    """Return count and exact sum per status, reason and currency."""
+    view = refund_status.c
+    groups = (view.status, view.reason, view.currency, view.amount)
+    statement = sa.select(*groups, sa.func.count().label("refunds")).group_by(*groups)
+    if day is not None:
+        statement = statement.where(view.landing_day == day)
+    totals: dict[tuple[str, str | None, str], tuple[int, Decimal]] = {}
+    for row in connection.execute(statement):  # summed here: SQLite's SUM is a float
+        key = (row.status, row.reason, row.currency)
+        count, amount = totals.get(key, (0, Decimal(0)))
+        totals[key] = (count + row.refunds, amount + row.amount * row.refunds)
+    ordered = sorted(totals, key=lambda key: (key[0], key[1] or "", key[2]))
+    return [StatusTotal(*key, *totals[key]) for key in ordered]
+
+
+def refunds(
+    connection: Connection,
+    *,
+    day: date | None,
+    statuses: Collection[str] | None,
+    limit: int,
+) -> list[RefundStatus]:
+    """Return rows of the view, oldest landing day first."""
+    open_only = statuses is not None and SETTLED.isdisjoint(statuses)
+    statement = _open_refunds(*_COLUMNS) if open_only else sa.select(*_COLUMNS)
+    if statuses is not None:
+        statement = statement.where(refund_status.c.status.in_(sorted(statuses)))
+    if day is not None:
+        statement = statement.where(refund_status.c.landing_day == day)
+    statement = statement.order_by(refund_status.c.landing_day, refund_status.c.refund_id)
+    return [RefundStatus(*row) for row in connection.execute(statement.limit(limit))]
+
+
+def refund(connection: Connection, refund_id: str) -> RefundStatus | None:
+    """Return where one refund stands."""
+    statement = sa.select(*_COLUMNS).where(refund_status.c.refund_id == refund_id)
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else RefundStatus(*row)
+
+
+def outstanding_days(connection: Connection, *, now: datetime) -> list[OutstandingDay]:
+    """Return the landing days with outstanding refunds, oldest first."""
+    next_at = refund_status.c.next_attempt_at
+    statement = (
+        _open_refunds(
+            refund_event.c.landing_day,
+            sa.func.count().filter(next_at <= now).label("due"),
+            sa.func.count().filter(next_at.is_(None)).label("undated"),
+            sa.func.min(next_at).filter(next_at > now).label("earliest"),
+        )
+        .where(refund_status.c.status.in_(sorted(OUTSTANDING)))
+        .group_by(refund_event.c.landing_day)
+        .order_by(refund_event.c.landing_day)
+    )
+    return [OutstandingDay(*row) for row in connection.execute(statement)]
+
+
+def oldest_outstanding(connection: Connection, day: date) -> datetime | None:
+    """Return when the oldest outstanding refund of `day` landed."""
+    statement = _open_refunds(sa.func.min(refund_event.c.landed_at)).where(
+        refund_status.c.status.in_(sorted(OUTSTANDING)), refund_event.c.landing_day == day
+    )
+    found: datetime | None = connection.scalar(statement)
+    return found
+
+
+def _open_refunds(*columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """Select from the view by the partial index of unsettled refunds: settled ones cost nothing."""
+    return (
+        sa.select(*columns)
+        .select_from(refund_event)
+        .join(refund_status, refund_status.c.refund_id == refund_event.c.refund_id)
+        .where(refund_event.c.unsettled)
+    )

@@ -1,0 +1,186 @@
+"""Postings: the intent before a write, its outcome after it, and whether the ERP still agrees.
+
+Each call is one refund and one commit; "posted" is final. What is to be posted is `refund_work.py`.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from refund_pipeline.domain.reasons import known_reason
+from refund_pipeline.domain.transactions import RefundTransaction
+from refund_pipeline.gateways.ledger.database import upsert
+from refund_pipeline.gateways.ledger.history import Writing
+from refund_pipeline.gateways.ledger.rows import PostedRefund, PostingEnd
+from refund_pipeline.gateways.ledger.snapshots import read_transaction
+from refund_pipeline.gateways.ledger.tables import erp_posting, refund_event, refund_transaction
+
+
+def begin(writing: Writing, transaction: RefundTransaction, *, attempts: int | None) -> bool:
+    """Write the intent to post `transaction`, unless the ledger no longer stands behind it."""
+    event, built, posting = refund_event.c, refund_transaction.c, erp_posting.c
+    found = _one(
+        writing.connection,
+        transaction.refund_id,
+        event.conflict,
+        built.state.label("built"),
+        built.fingerprint,
+        posting.state.label("posting"),
+        sa.func.coalesce(posting.attempts, 0).label("made"),
+    )
+    if (
+        found is None
+        or found.conflict is not None
+        or (found.built, found.fingerprint) != ("ready", transaction.fingerprint)
+        or found.posting in {"posted", "held"}
+        or (attempts is not None and attempts != found.made)
+    ):
+        return False
+    intent = {
+        "refund_id": transaction.refund_id,
+        "external_id": transaction.external_id,
+        "state": "intended",
+        "reason": "erp_uncertain",
+        "detail": "a write was begun; its outcome is not recorded yet",
+        "fingerprint": transaction.fingerprint,
+        "attempts": found.made + 1,
+        "intended_at": writing.now,
+        "next_attempt_at": None,
+        "updated_at": writing.now,
+        "run_id": writing.run_id,
+    }
+    upsert(writing.connection, erp_posting, [intent])
+    return True
+
+
+def finish(
+    writing: Writing,
+    refund_id: str,
+    *,
+    state: PostingEnd,
+    erp_id: str | None,
+    amount: Decimal | None,
+    reason: str | None,
+    detail: str | None,
+    next_attempt_at: datetime | None,
+) -> None:
+    """Write what became of a posting; what is posted stays posted."""
+    built, posting = refund_transaction.c, erp_posting.c
+    found = _one(
+        writing.connection,
+        refund_id,
+        built.external_id,
+        built.fingerprint,
+        posting.state,
+        posting.attempts,
+    )
+    if found is None:
+        raise LookupError(f"refund {refund_id} is not in the ledger")
+    if found.state == "posted":
+        return
+    outcome: dict[str, object] = {
+        "refund_id": refund_id,
+        "state": state,
+        "reason": reason,
+        "detail": detail,
+        "erp_id": erp_id,
+        "amount": amount,
+        "posted_at": writing.now if state == "posted" else None,
+        "next_attempt_at": next_attempt_at if state in {"retry", "uncertain"} else None,
+        "updated_at": writing.now,
+        "run_id": writing.run_id,
+    }
+    if found.state is None:  # never attempted: found in the ERP, or refused before the write
+        outcome |= {
+            "attempts": 0,
+            "external_id": found.external_id,
+            "fingerprint": found.fingerprint,
+        }
+    else:
+        outcome["attempts"] = found.attempts
+    upsert(writing.connection, erp_posting, [outcome])
+
+
+def reason_for(state: PostingEnd, reason: str | None, erp_id: str | None) -> str | None:
+    """Return the reason to store; refuse an outcome that says too little (a caller's defect)."""
+    if state == "posted":
+        if not erp_id:
+            raise ValueError("a posted refund has an ERP id")
+        return None
+    if state == "held" and reason is None:
+        raise ValueError("a held posting has a reason")
+    default = "erp_uncertain" if state == "uncertain" else "erp_unavailable"
+    return known_reason(reason or default)
+
+
+def _one(
+    connection: Connection, refund_id: str, *columns: sa.ColumnElement[Any]
+) -> sa.Row[Any] | None:
+    own_id = refund_event.c.refund_id
+    source = refund_event.outerjoin(
+        refund_transaction, refund_transaction.c.refund_id == own_id
+    ).outerjoin(erp_posting, erp_posting.c.refund_id == own_id)
+    statement = sa.select(*columns).select_from(source).where(own_id == refund_id)
+    return connection.execute(statement).one_or_none()
+
+
+def to_verify(connection: Connection, day: date, *, everything: bool) -> list[PostedRefund]:
+    """Return the posted refunds of `day` to compare with the ERP, in landing order."""
+    posting, event = erp_posting.c, refund_event.c
+    verified = posting.verified_at.is_not(None) & posting.difference.is_(None)
+    statement = (
+        sa.select(
+            refund_transaction.c.record,
+            posting.erp_id,
+            posting.posted_at,
+            sa.case((verified, 1), else_=0).label("verified"),
+        )
+        .select_from(_posted())
+        .where(event.landing_day == day, posting.state == "posted")
+        .order_by(event.source_key, event.source_line)
+    )
+    if not everything:
+        statement = statement.where(~verified)
+    return [
+        PostedRefund(
+            read_transaction(row.record), row.erp_id, row.posted_at, verified=bool(row.verified)
+        )
+        for row in connection.execute(statement)
+    ]
+
+
+def record_verifications(writing: Writing, rows: Sequence[tuple[str, str | None]]) -> None:
+    """Write what comparing with the ERP showed; a posting with a difference stays posted."""
+    if not rows:
+        return
+    writing.connection.execute(
+        sa.update(erp_posting)
+        .where(
+            erp_posting.c.refund_id == sa.bindparam("of_refund"), erp_posting.c.state == "posted"
+        )
+        .values(verified_at=sa.bindparam("at"), difference=sa.bindparam("found")),
+        [{"of_refund": refund_id, "at": writing.now, "found": found} for refund_id, found in rows],
+    )
+
+
+def differences(connection: Connection, day: date) -> list[tuple[str, str]]:
+    """Return the posted refunds of `day` that the ERP shows differently, in landing order."""
+    event, posting = refund_event.c, erp_posting.c
+    statement = (
+        sa.select(posting.refund_id, posting.difference)
+        .select_from(refund_event.join(erp_posting, posting.refund_id == event.refund_id))
+        .where(event.landing_day == day, posting.state == "posted", posting.difference.is_not(None))
+        .order_by(event.source_key, event.source_line)
+    )
+    return [(row.refund_id, row.difference) for row in connection.execute(statement)]
+
+
+def _posted() -> sa.FromClause:
+    own_id = refund_event.c.refund_id
+    return refund_event.join(erp_posting, erp_posting.c.refund_id == own_id).join(
+        refund_transaction, refund_transaction.c.refund_id == own_id
+    )

@@ -1,0 +1,118 @@
+"""The day's work: refunds whose payments, transaction or posting is still to be done.
+
+Only reads. All lists are in landing order: by file name, which begins with its time, then by line.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from refund_pipeline.gateways.ledger.database import fetch
+from refund_pipeline.gateways.ledger.rows import PaymentWork, PostingWork, TransactionWork
+from refund_pipeline.gateways.ledger.snapshots import (
+    EVENT_COLUMNS,
+    event_of,
+    read_order,
+    read_payment_lines,
+    read_transaction,
+)
+from refund_pipeline.gateways.ledger.tables import (
+    erp_posting,
+    order_payment,
+    refund_event,
+    refund_transaction,
+)
+
+# Nothing of ours can be in the ERP: never tried, or known not to be there.
+_NOT_IN_ERP = erp_posting.c.state.is_(None) | erp_posting.c.state.in_(("retry", "held"))
+
+
+def to_pay(
+    connection: Connection, day: date, *, refund_ids: Collection[str] | None, refresh: bool
+) -> list[PaymentWork]:
+    """Return the refunds of `day` whose payments are to be read."""
+    wanted = [
+        _NOT_IN_ERP,
+        refund_transaction.c.state.is_distinct_from("skipped"),
+    ]
+    if not refresh:
+        wanted.append(order_payment.c.state.is_distinct_from("available"))
+    statement = _refunds(
+        day, *EVENT_COLUMNS, sa.func.coalesce(order_payment.c.attempts, 0).label("made")
+    ).where(*wanted)
+    return [
+        PaymentWork(event_of(row), row.made) for row in _rows(connection, statement, refund_ids)
+    ]
+
+
+def to_build(
+    connection: Connection, day: date, *, refund_ids: Collection[str] | None
+) -> list[TransactionWork]:
+    """Return the refunds of `day` whose transaction is to be built, or decided not to be."""
+    proven = order_payment.c.state == "available"
+    statement = _refunds(
+        day,
+        *EVENT_COLUMNS,
+        order_payment.c.order_record,
+        order_payment.c.payment_lines,
+        sa.func.coalesce(refund_transaction.c.attempts, 0).label("made"),
+    ).where(
+        _NOT_IN_ERP,
+        proven
+        | refund_event.c.return_id.is_not(None)
+        | refund_event.c.is_historical.is_(sa.true()),
+    )
+    return [
+        TransactionWork(
+            event_of(row),
+            read_order(row.order_record),
+            read_payment_lines(row.payment_lines),
+            row.made,
+        )
+        for row in _rows(connection, statement, refund_ids)
+    ]
+
+
+def to_post(
+    connection: Connection, day: date, *, refund_ids: Collection[str] | None
+) -> list[PostingWork]:
+    """Return the refunds of `day` to write to the ERP, or to settle after an unclear write."""
+    state = sa.func.coalesce(erp_posting.c.state, "new").label("posting_state")
+    statement = _refunds(
+        day,
+        refund_transaction.c.record,
+        state,
+        sa.func.coalesce(erp_posting.c.attempts, 0).label("made"),
+    ).where(
+        refund_transaction.c.state == "ready",
+        state.in_(("new", "retry", "intended", "uncertain")),
+    )
+    return [
+        PostingWork(read_transaction(row.record), row.posting_state, row.made)
+        for row in _rows(connection, statement, refund_ids)
+    ]
+
+
+def _refunds(day: date, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """Select from the day's refunds that are not in conflict, with all that is known of them."""
+    joined = refund_event
+    source: sa.FromClause = joined
+    for table in (order_payment, refund_transaction, erp_posting):
+        source = source.outerjoin(table, table.c.refund_id == joined.c.refund_id)
+    return (
+        sa.select(*columns, joined.c.source_key, joined.c.source_line)
+        .select_from(source)
+        .where(joined.c.landing_day == day, joined.c.conflict.is_(None))
+    )
+
+
+def _rows(
+    connection: Connection, statement: sa.Select[Any], refund_ids: Collection[str] | None
+) -> Sequence[sa.Row[Any]]:
+    rows = fetch(connection, statement, refund_event.c.refund_id, refund_ids)
+    # Sorted here, not in SQL: the same order on both databases whatever their collation, and across
+    # batches.
+    return sorted(rows, key=lambda row: (row.source_key, row.source_line))

@@ -1,0 +1,192 @@
+"""What crosses the ledger's methods: frozen records in and out. No SQL here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal, TypeAlias
+
+from refund_pipeline.domain.events import RefundEvent
+from refund_pipeline.domain.orders import Order
+from refund_pipeline.domain.payments import PaymentLine, Payments
+from refund_pipeline.domain.transactions import Built, RefundTransaction
+
+OUTSTANDING = frozenset({"landed", "awaiting_payment", "awaiting_origin", "ready", "uncertain"})
+"""Statuses of refunds that are tried again by themselves."""
+SETTLED = frozenset({"posted", "skipped"})
+"""Statuses nothing more happens to."""
+STATUSES = OUTSTANDING | SETTLED | {"held"}
+
+FileKind: TypeAlias = Literal["export", "stray"]
+PostingState: TypeAlias = Literal["new", "retry", "intended", "uncertain"]
+PostingEnd: TypeAlias = Literal["posted", "uncertain", "retry", "held"]
+
+
+@dataclass(frozen=True, slots=True)
+class LandedFile:
+    """One version of one landed object; a stray is a key that does not fit the layout."""
+
+    key: str
+    etag: str
+    landing_day: date
+    size: int
+    kind: FileKind = "export"
+
+
+@dataclass(frozen=True, slots=True)
+class FileCounts:
+    """Where the lines of one file went; every line is in exactly one count."""
+
+    new: int
+    duplicates: int
+    conflicts: int
+    rejected: int
+    other: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileTotals:
+    """What has landed on one day.
+
+    `events` are new refunds. `rejected` counts the unreleased rejected lines, those of conflicting
+    events among them.
+    """
+
+    files: int
+    strays: int
+    lines: int
+    events: int
+    duplicates: int
+    conflicts: int
+    rejected: int
+    other_events: Mapping[str, int]
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedLine:
+    """A line a person must look at; its text stays in the bucket, since it can hold personal data.
+
+    `line_sha256` is empty and `line_bytes` 0 for a conflicting event: its line was read, not
+    refused.
+    """
+
+    key: str
+    etag: str
+    line_number: int
+    problems: tuple[str, ...]
+    line_sha256: str
+    line_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentWork:
+    """A refund whose payments are to be read; `attempts` were made before."""
+
+    event: RefundEvent
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRow:
+    """What NewStore said about a refund's order and payments; `attempts` counts this one too."""
+
+    refund_id: str
+    order: Order | None
+    payments: Payments
+    attempts: int
+    next_attempt_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionWork:
+    """A refund whose transaction is to be built (again).
+
+    `order` is None and `lines` empty where payments were never read.
+    """
+
+    event: RefundEvent
+    order: Order | None
+    lines: tuple[PaymentLine, ...]
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionRow:
+    """What building came to; `attempts` counts this one too."""
+
+    refund_id: str
+    built: Built
+    attempts: int
+    next_attempt_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PostingWork:
+    """A refund transaction to be written, or whose earlier write is to be settled first."""
+
+    transaction: RefundTransaction
+    state: PostingState
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class PostedRefund:
+    """A posting to compare with the ERP; `verified` once it was compared without a difference."""
+
+    transaction: RefundTransaction
+    erp_id: str
+    posted_at: datetime
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StatusTotal:
+    """How many refunds, and how much money, stand where, in one currency."""
+
+    status: str
+    reason: str | None
+    currency: str
+    count: int
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class RefundStatus:
+    """One row of the view `refund_status`, in its columns' order."""
+
+    refund_id: str
+    order_id: str
+    landing_day: date
+    amount: Decimal
+    currency: str
+    status: str
+    reason: str | None
+    detail: str | None
+    attempts: int
+    next_attempt_at: datetime | None
+    external_id: str | None
+    erp_id: str | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One change of a refund's status or reason; `from_status` is None when it landed."""
+
+    at: datetime
+    from_status: str | None
+    to_status: str
+    reason: str | None
+    detail: str | None
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutstandingDay:
+    """The outstanding refunds of one day: due by now, without a date, and when the next is due."""
+
+    day: date
+    due: int
+    undated: int
+    earliest: datetime | None

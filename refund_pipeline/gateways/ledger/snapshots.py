@@ -1,0 +1,66 @@
+"""Domain records as JSON text and back, exactly: amounts travel as strings, never as floats."""
+
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from refund_pipeline.domain.events import RefundEvent
+from refund_pipeline.domain.orders import Order
+from refund_pipeline.domain.payments import PaymentLine
+from refund_pipeline.domain.transactions import RefundTransaction
+from refund_pipeline.gateways.ledger.tables import refund_event
+
+EVENT_COLUMNS = tuple(refund_event.c[name] for name in RefundEvent.__slots__)
+"""The columns that make a `RefundEvent`, in its fields' order; select them first."""
+
+
+def event_of(row: sa.Row[Any]) -> RefundEvent:
+    """Read the event from a row that begins with `EVENT_COLUMNS`."""
+    return RefundEvent(*row[: len(EVENT_COLUMNS)])
+
+
+@cache
+def _orders() -> TypeAdapter[Order]:
+    return TypeAdapter(Order)
+
+
+@cache
+def _payment_lines() -> TypeAdapter[tuple[PaymentLine, ...]]:
+    return TypeAdapter(tuple[PaymentLine, ...])
+
+
+@cache
+def _transactions() -> TypeAdapter[RefundTransaction]:
+    return TypeAdapter(RefundTransaction)
+
+
+def write_order(order: Order | None) -> str | None:
+    """Write an order as JSON."""
+    return None if order is None else _orders().dump_json(order).decode()
+
+
+def read_order(text: str | None) -> Order | None:
+    """Read an order back."""
+    return None if text is None else _orders().validate_json(text)
+
+
+def write_payment_lines(lines: tuple[PaymentLine, ...]) -> str:
+    """Write payment lines as JSON."""
+    return _payment_lines().dump_json(lines).decode()
+
+
+def read_payment_lines(text: str | None) -> tuple[PaymentLine, ...]:
+    """Read payment lines back."""
+    return () if text is None else _payment_lines().validate_json(text)
+
+
+def write_transaction(transaction: RefundTransaction) -> str:
+    """Write a refund transaction as JSON."""
+    return _transactions().dump_json(transaction).decode()
+
+
+def read_transaction(text: str) -> RefundTransaction:
+    """Read a refund transaction back."""
+    return _transactions().validate_json(text)

@@ -1,0 +1,1 @@
+"""Partitions, assets, jobs, sensors and checks: the only room that imports Dagster."""

@@ -1,0 +1,139 @@
+"""The asset checks: green means finance has nothing to do. Each says in a sentence what is wrong and which refunds."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from refund_pipeline.domain.retry_policy import FAST_ATTEMPTS
+from refund_pipeline.orchestration.summaries import OUTSTANDING, amounts, refunds_table, table
+
+if TYPE_CHECKING:
+    from refund_pipeline.gateways.ledger.ledger import Ledger
+    from refund_pipeline.steps.reconciliation import Reconciliation
+
+NOTHING_REJECTED = "nothing_rejected"
+NOTHING_HELD = "nothing_held"
+NOTHING_OUTSTANDING_TOO_LONG = "nothing_outstanding_too_long"
+LEDGER_AND_ERP_AGREE = "ledger_and_erp_agree"
+OUTSTANDING_IS_AN_ERROR_AFTER = timedelta(hours=24)
+_NAMED = 20
+
+
+def nothing_rejected(ledger: "Ledger", day: date) -> dg.AssetCheckResult:
+    """Fail while a line of the day's files could not be read, or a key does not fit the layout."""
+    totals = ledger.file_totals(day)
+    lines = ledger.rejected_lines(day, limit=_NAMED)
+    if not totals.rejected:
+        return dg.AssetCheckResult(
+            check_name=NOTHING_REJECTED,
+            passed=True,
+            description="Every line of every landed file was understood.",
+        )
+    return dg.AssetCheckResult(
+        check_name=NOTHING_REJECTED,
+        passed=False,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"{totals.rejected} landed line(s) could not be read; each is named below.",
+        metadata={
+            "rejected": totals.rejected,
+            "lines": table(
+                ("file", "line", "problems"),
+                ((line.key, line.line_number, "; ".join(line.problems)) for line in lines),
+            ),
+        },
+    )
+
+
+def nothing_held(ledger: "Ledger", day: date) -> dg.AssetCheckResult:
+    """Fail while a refund of the day needs a person."""
+    held = [item for item in ledger.status_totals(day) if item.status == "held"]
+    count = sum(item.count for item in held)
+    if not count:
+        return dg.AssetCheckResult(
+            check_name=NOTHING_HELD, passed=True, description="No refund needs a person."
+        )
+    reasons = ", ".join(sorted({str(item.reason) for item in held}))
+    return dg.AssetCheckResult(
+        check_name=NOTHING_HELD,
+        passed=False,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"{count} refund(s), {amounts(held)}, wait for a person: {reasons}.",
+        metadata={"held": count, "refunds": refunds_table(ledger, day, statuses=("held",))},
+    )
+
+
+def nothing_outstanding_too_long(
+    ledger: "Ledger", day: date, *, now: datetime
+) -> dg.AssetCheckResult:
+    """Warn while a refund waits past its fast attempts; an error once one has waited for 24 hours."""
+    waiting = ledger.refunds(day=day, statuses=OUTSTANDING, limit=10_000)
+    slow = [row for row in waiting if row.attempts >= FAST_ATTEMPTS]
+    oldest = ledger.oldest_outstanding(day)
+    overdue = oldest is not None and now - oldest >= OUTSTANDING_IS_AN_ERROR_AFTER
+    if not slow and not overdue:
+        return dg.AssetCheckResult(
+            check_name=NOTHING_OUTSTANDING_TOO_LONG,
+            passed=True,
+            description=f"{len(waiting)} refund(s) are on their way; none has waited long.",
+        )
+    age = f"; the oldest has waited {_hours(now - oldest)}" if oldest is not None else ""
+    return dg.AssetCheckResult(
+        check_name=NOTHING_OUTSTANDING_TOO_LONG,
+        passed=False,
+        severity=dg.AssetCheckSeverity.ERROR if overdue else dg.AssetCheckSeverity.WARN,
+        description=f"{len(waiting)} refund(s) are not posted yet and will be retried{age}.",
+        metadata={
+            "outstanding": len(waiting),
+            "refunds": refunds_table(ledger, day, statuses=OUTSTANDING),
+        },
+    )
+
+
+def ledger_and_erp_agree(result: "Reconciliation") -> dg.AssetCheckResult:
+    """Fail while a posted refund is missing from the ERP or differs there; each is named."""
+    unequal = [
+        item.currency
+        for item in result.agreements
+        if not result.too_young
+        and (item.ledger_count, item.ledger_amount) != (item.erp_count, item.erp_amount)
+    ]
+    passed = not result.problems and not unequal
+    return dg.AssetCheckResult(
+        check_name=LEDGER_AND_ERP_AGREE,
+        passed=passed,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=_agreement_sentence(result, unequal),
+        metadata={
+            "compared": result.checked,
+            "not_visible_yet": result.too_young,
+            "per_currency": table(
+                ("currency", "ledger", "ledger amount", "ERP", "ERP amount"),
+                (
+                    (
+                        item.currency,
+                        item.ledger_count,
+                        item.ledger_amount,
+                        item.erp_count,
+                        item.erp_amount,
+                    )
+                    for item in result.agreements
+                ),
+            ),
+            "differences": table(("refund", "difference"), result.problems),
+        },
+    )
+
+
+def _agreement_sentence(result: "Reconciliation", unequal: Sequence[str]) -> str:
+    if result.problems:
+        names = ", ".join(refund_id for refund_id, _ in result.problems[:_NAMED])
+        return f"{len(result.problems)} posted refund(s) differ from the ERP: {names}."
+    if unequal:
+        return f"Ledger and ERP differ in {', '.join(unequal)}."
+    return f"{result.checked} posted refund(s) were read back from the ERP and are equal."
+
+
+def _hours(age: timedelta) -> str:
+    return f"{age.total_seconds() / 3600:.1f} h"

@@ -1,0 +1,264 @@
+"""The outside world as Dagster resources, configured by the environment variables of the design, section 8.
+
+The only module that reads the environment. Gateways are opened when a step first asks, once per process, and their
+heavy imports wait until then (design, decision 4).
+"""
+
+import os
+import random
+import time
+from datetime import date, datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from pydantic import Field, PrivateAttr
+
+from refund_pipeline.domain.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from refund_pipeline.gateways.landing_bucket import LandingBucket
+    from refund_pipeline.gateways.ledger.ledger import Ledger
+    from refund_pipeline.gateways.mapping_file import LoadedMapping
+    from refund_pipeline.gateways.netsuite import NetSuite
+    from refund_pipeline.gateways.newstore import NewStore
+
+DEFAULT_NETSUITE_CONCURRENCY = 2
+"""Everybody's integrations share one pool of requests of the account (contract netsuite 5.4)."""
+
+
+def start_date() -> date | None:
+    """Return REFUNDS_START_DATE, the first landing day that is ours; None while it is not set.
+
+    Raises:
+        Misconfigured: it is not a date.
+    """
+    value = os.environ.get("REFUNDS_START_DATE", "").strip()
+    if not value:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise Misconfigured("REFUNDS_START_DATE is not a date like 2026-01-31") from None
+
+
+class LaunchOptions(dg.ConfigurableResource):
+    """What the person who launches a run may ask for."""
+
+    dry_run: bool = Field(
+        default=False,
+        description="Build everything and show the exact ERP bodies, but write nothing to the ERP.",
+    )
+    refund_ids: list[str] = Field(
+        default_factory=list, description="Only these refunds of the landing day; empty means all."
+    )
+    refresh: bool = Field(
+        default=False,
+        description="Read orders and payments again, also of refunds that are proven but not posted.",
+    )
+    reconcile_everything: bool = Field(
+        default=False,
+        description="Compare every posted refund of the day with the ERP, not only the new ones.",
+    )
+
+    @property
+    def only(self) -> list[str] | None:
+        """The refund ids to restrict the run to, or None for all."""
+        return [refund_id.strip().lower() for refund_id in self.refund_ids] or None
+
+
+class Clock(dg.ConfigurableResource):
+    """Time and chance."""
+
+    def now(self) -> datetime:
+        """Return the aware UTC time."""
+        return datetime.now(timezone.utc)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+    def random_source(self) -> random.Random:
+        """Return a source of jitter."""
+        return random.Random()  # noqa: S311  (jitter, not secrets)
+
+
+class LedgerResource(dg.ConfigurableResource):
+    """The ledger's database."""
+
+    url: str = Field(description="SQLAlchemy URL; SQLite in DAGSTER_HOME while it is empty.")
+    _ledger: "Ledger | None" = PrivateAttr(default=None)
+
+    def open(self, run_id: str = "") -> "Ledger":
+        """Return the ledger, opened once; what it records carries `run_id`."""
+        if self._ledger is None:
+            from refund_pipeline.gateways.ledger.ledger import Ledger
+
+            self._ledger = Ledger(
+                self.url or default_ledger_url(),
+                clock=lambda: datetime.now(timezone.utc),
+                run_id=run_id,
+            )
+        return self._ledger
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Close the connections."""
+        del context
+        if self._ledger is not None:
+            self._ledger.close()
+            self._ledger = None
+
+
+class LandingBucketResource(dg.ConfigurableResource):
+    """The landing bucket; endpoint and credentials by the standard AWS variables."""
+
+    url: str = Field(description="s3://bucket/prefix")
+    tenant: str
+    _bucket: "LandingBucket | None" = PrivateAttr(default=None)
+
+    def open(self) -> "LandingBucket":
+        """Return the bucket."""
+        if self._bucket is None:
+            from refund_pipeline.gateways.landing_bucket import LandingBucket
+
+            self._bucket = LandingBucket(self.url, tenant=self.tenant)
+        return self._bucket
+
+
+class NewStoreResource(dg.ConfigurableResource):
+    """NewStore's APIs."""
+
+    base_url: str
+    token_url: str
+    client_id: str
+    client_secret: str
+    tenant: str
+    batch_size: int = Field(default=50, ge=1, le=100, description="Orders per GraphQL request.")
+    _newstore: "NewStore | None" = PrivateAttr(default=None)
+
+    def open(self) -> "NewStore":
+        """Return the client; its token is shared by all steps of the run."""
+        if self._newstore is None:
+            from refund_pipeline.gateways.newstore import NewStore
+
+            self._newstore = NewStore(
+                base_url=self.base_url,
+                token_url=self.token_url,
+                client_id=self.client_id,
+                client_secret=self.client_secret,
+                tenant=self.tenant,
+                batch_size=self.batch_size,
+            )
+        return self._newstore
+
+
+class NetSuiteResource(dg.ConfigurableResource):
+    """NetSuite's REST web services."""
+
+    account: str
+    base_url: str = Field(default="", description="Derived from the account while it is empty.")
+    auth: str = Field(default="oauth2")
+    client_id: str
+    certificate_id: str
+    private_key: str = Field(default="", description="PEM; or name a file that holds it.")
+    private_key_file: str = ""
+    concurrency: int = Field(default=DEFAULT_NETSUITE_CONCURRENCY, ge=1, le=50)
+    _netsuite: "NetSuite | None" = PrivateAttr(default=None)
+
+    def open(self, custom_fields: tuple[str, ...] = ()) -> "NetSuite":
+        """Return the client; its token is shared by all steps of the run.
+
+        Raises:
+            Misconfigured: the key cannot be read, or the kind of authentication is not known.
+        """
+        if self._netsuite is None:
+            from refund_pipeline.gateways.netsuite import NetSuite
+            from refund_pipeline.gateways.netsuite_auth import OAuth2ClientCredentials
+
+            if self.auth != "oauth2":
+                raise Misconfigured(f"NETSUITE_AUTH is {self.auth!r}; only oauth2 is supported")
+            authenticator = OAuth2ClientCredentials(
+                account=self.account,
+                base_url=self.base_url or None,
+                client_id=self.client_id,
+                certificate_id=self.certificate_id,
+                private_key_pem=self._key(),
+            )
+            self._netsuite = NetSuite(
+                account=self.account,
+                base_url=self.base_url or None,
+                authenticator=authenticator,
+                custom_fields=custom_fields,
+            )
+        return self._netsuite
+
+    def _key(self) -> str:
+        if self.private_key:
+            return self.private_key.replace("\\n", "\n")
+        if not self.private_key_file:
+            raise Misconfigured("set NETSUITE_PRIVATE_KEY or NETSUITE_PRIVATE_KEY_FILE")
+        try:
+            return Path(self.private_key_file).read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError) as error:
+            raise Misconfigured(
+                f"NETSUITE_PRIVATE_KEY_FILE cannot be read: {type(error).__name__}"
+            ) from None
+
+
+class MappingResource(dg.ConfigurableResource):
+    """The mapping file."""
+
+    location: str = Field(description="A path, or s3://bucket/key.")
+    _loaded: "LoadedMapping | None" = PrivateAttr(default=None)
+
+    def load(self) -> "LoadedMapping":
+        """Return the mapping, read once per run so that all steps decide alike."""
+        if self._loaded is None:
+            from refund_pipeline.gateways.mapping_file import load_mapping
+
+            self._loaded = load_mapping(self.location)
+        return self._loaded
+
+
+def default_ledger_url() -> str:
+    """Return the SQLite ledger in DAGSTER_HOME, or in the working directory where there is none."""
+    home = os.environ.get("DAGSTER_HOME", "").strip()
+    return f"sqlite:///{Path(home or '.').resolve() / 'refund_ledger.db'}"
+
+
+def _optional(name: str) -> "str | dg.EnvVar":
+    """Refer to an environment variable that may be missing; its value stays out of the definitions."""
+    return dg.EnvVar(name) if os.environ.get(name) else ""
+
+
+def default_resources() -> dict[str, object]:
+    """Return every resource, configured by the environment of the process that runs a step."""
+    concurrency = os.environ.get("NETSUITE_CONCURRENCY", "").strip()
+    return {
+        "options": LaunchOptions(),
+        "clock": Clock(),
+        "ledger": LedgerResource(url=_optional("REFUNDS_LEDGER_URL")),
+        "landing_bucket": LandingBucketResource(
+            url=dg.EnvVar("REFUNDS_LANDING_URL"), tenant=dg.EnvVar("REFUNDS_TENANT")
+        ),
+        "newstore": NewStoreResource(
+            base_url=dg.EnvVar("NEWSTORE_BASE_URL"),
+            token_url=dg.EnvVar("NEWSTORE_TOKEN_URL"),
+            client_id=dg.EnvVar("NEWSTORE_CLIENT_ID"),
+            client_secret=dg.EnvVar("NEWSTORE_CLIENT_SECRET"),
+            tenant=dg.EnvVar("REFUNDS_TENANT"),
+        ),
+        "erp": NetSuiteResource(
+            account=dg.EnvVar("NETSUITE_ACCOUNT"),
+            base_url=_optional("NETSUITE_BASE_URL"),
+            auth=os.environ.get("NETSUITE_AUTH", "").strip() or "oauth2",
+            client_id=dg.EnvVar("NETSUITE_CLIENT_ID"),
+            certificate_id=dg.EnvVar("NETSUITE_CERTIFICATE_ID"),
+            private_key=_optional("NETSUITE_PRIVATE_KEY"),
+            private_key_file=_optional("NETSUITE_PRIVATE_KEY_FILE"),
+            concurrency=dg.EnvVar.int("NETSUITE_CONCURRENCY")
+            if concurrency
+            else DEFAULT_NETSUITE_CONCURRENCY,
+        ),
+        "mapping": MappingResource(location=dg.EnvVar("REFUNDS_MAPPING")),
+    }

@@ -1,0 +1,162 @@
+"""OAuth 2.0 client credentials (contract 1.4): the token endpoint and the bearer check.
+
+Every check of section 8, points 4 and 5, is made; the reason of a refusal never reaches the client.
+"""
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import lru_cache
+from urllib.parse import parse_qsl
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from joserfc import jws, jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, RSAKey
+
+from refund_pipeline.sandbox.netsuite.exchange import (
+    Answer,
+    ErrorDetail,
+    Refusal,
+    Request,
+    json_answer,
+)
+
+TOKEN_PATH = "/services/rest/auth/oauth2/v1/token"  # noqa: S105 - a path
+_ALGORITHMS = ["PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
+_SCOPES = {"rest_webservices", "restlets", "suite_analytics"}
+_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_LONGEST_ASSERTION = 3600
+_CLOCK_SKEW = 60
+
+
+class _BadAssertionError(Exception):
+    """The assertion is refused; the text is for whoever debugs the sandbox."""
+
+
+@lru_cache(maxsize=1)
+def private_key_pem() -> str:
+    """Return this process's RSA 3072 key in PKCS8 PEM; made once, since that takes a second."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=3072)
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
+
+
+class TokenService:
+    """Issues and checks access tokens of one account and one integration."""
+
+    def __init__(
+        self, *, account: str, client_id: str, token_ttl: int, clock: Callable[[], datetime]
+    ) -> None:
+        self._account = account
+        self._client_id = client_id
+        self._ttl = token_ttl
+        self._clock = clock
+        self._certificates: dict[str, RSAKey | ECKey] = {}
+        self._issued: dict[str, datetime] = {}  # token -> when it dies
+
+    def map_certificate(self, certificate_id: str, key: RSAKey | ECKey) -> None:
+        """Let assertions signed with this key in, under this `kid`."""
+        self._certificates[certificate_id] = key
+
+    def revoke_certificate(self, certificate_id: str) -> None:
+        """Refuse assertions under this `kid` from now on; issued tokens live on."""
+        del self._certificates[certificate_id]
+
+    def expire_tokens(self) -> None:
+        """Forget every issued token, so that the next call with one gets 401."""
+        self._issued.clear()
+
+    def issue(self, request: Request, *, audience: str) -> Answer:
+        """Answer a request to the token endpoint."""
+        if request.method != "POST":
+            return _token_error(405, "invalid_request")
+        form = _read_form(request)
+        if form is None:
+            return _token_error(400, "invalid_request")
+        try:
+            self._check(form["client_assertion"], audience)
+        except (_BadAssertionError, JoseError, ValueError, TypeError):
+            return _token_error(400, "invalid_grant")
+        token = (
+            f"{secrets.token_urlsafe(24)}.{secrets.token_urlsafe(96)}.{secrets.token_urlsafe(48)}"
+        )
+        self._issued[token] = self._clock() + timedelta(seconds=self._ttl)
+        body = {"access_token": token, "expires_in": self._ttl, "token_type": "Bearer"}
+        return json_answer(200, body, media_type="application/json")
+
+    def require_bearer(self, request: Request) -> None:
+        """Let the request pass if its bearer token is known, alive and of the right scope.
+
+        Raises:
+            Refusal: 401 with `WWW-Authenticate`.
+        """
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        expires = self._issued.get(token) if scheme.lower() == "bearer" else None
+        if expires is None or expires <= self._clock():
+            raise self._unauthorized()
+
+    def _unauthorized(self) -> Refusal:
+        detail = ErrorDetail(
+            "Invalid login attempt. For more details, see the Login Audit Trail in NetSuite.",
+            "INVALID_LOGIN",
+        )
+        challenge = (
+            f'Bearer realm="{self._account}", error="invalid_token", '
+            'error_description="The access token is invalid or has expired."'
+        )
+        return Refusal(401, [detail], (("WWW-Authenticate", challenge),))
+
+    def _check(self, assertion: str, audience: str) -> None:
+        header = jws.extract_compact(assertion.encode()).headers()
+        if header.get("alg") not in _ALGORITHMS or header.get("typ") != "JWT":
+            raise _BadAssertionError("alg or typ")
+        key = self._certificates.get(str(header.get("kid")))
+        if key is None:
+            raise _BadAssertionError("kid")
+        claims = jwt.decode(assertion, key, algorithms=_ALGORITHMS).claims
+        if claims.get("iss") != self._client_id or claims.get("aud") != audience:
+            raise _BadAssertionError("iss or aud")
+        self._check_times(claims.get("iat"), claims.get("exp"))
+        scopes = claims.get("scope")
+        if not isinstance(scopes, list) or "rest_webservices" not in scopes:
+            raise _BadAssertionError("scope")
+        if not _SCOPES.issuperset(scopes):
+            raise _BadAssertionError("unknown scope")
+
+    def _check_times(self, issued_at: object, expires: object) -> None:
+        for value in (issued_at, expires):
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise _BadAssertionError("iat or exp is missing")
+        assert isinstance(issued_at, int)  # noqa: S101 - for the type checker, checked above
+        assert isinstance(expires, int)  # noqa: S101
+        now = self._clock().timestamp()
+        if not 0 < expires - issued_at <= _LONGEST_ASSERTION:
+            raise _BadAssertionError("lifetime")
+        if expires <= now or issued_at > now + _CLOCK_SKEW:
+            raise _BadAssertionError("expired, or from the future")
+
+
+def _token_error(status: int, error: str) -> Answer:
+    return json_answer(status, {"error": error}, media_type="application/json")
+
+
+def _read_form(request: Request) -> dict[str, str] | None:
+    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if media_type != "application/x-www-form-urlencoded" or request.query:
+        return None
+    try:
+        pairs = parse_qsl(request.body.decode("ascii"), keep_blank_values=True, strict_parsing=True)
+    except ValueError:
+        return None
+    form = dict(pairs)
+    wanted = {"grant_type", "client_assertion_type", "client_assertion"}
+    if len(form) != len(pairs) or set(form) != wanted:
+        return None
+    if form["grant_type"] != "client_credentials":
+        return None
+    return form if form["client_assertion_type"] == _ASSERTION_TYPE else None

@@ -1,0 +1,191 @@
+"""Compile a SuiteQL tree into SQLite SQL, refusing every shape that is not known to work over REST.
+
+Names are checked against `suiteql_schema.py`; expressions are in `suiteql_expressions.py`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sqlglot import exp
+
+from refund_pipeline.sandbox.netsuite.suiteql_expressions import Expressions, only
+from refund_pipeline.sandbox.netsuite.suiteql_functions import SqlValue
+from refund_pipeline.sandbox.netsuite.suiteql_schema import Tables
+from refund_pipeline.sandbox.netsuite.suiteql_terms import Bindings, Kind, as_shown
+from refund_pipeline.sandbox.netsuite.suiteql_text import (
+    SuiteQlRefusedError,
+    parse,
+    unsupported,
+)
+
+_ORDERS = {None: "ASC", False: "ASC", True: "DESC"}
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledQuery:
+    """SQL for SQLite, its values, and the lower-case keys of the rows."""
+
+    sql: str
+    values: dict[str, SqlValue]
+    keys: tuple[str, ...]
+
+
+def compile_query(text: str, parameters: Sequence[str | Decimal], tables: Tables) -> CompiledQuery:
+    """Return the compiled query.
+
+    Raises:
+        SuiteQlRefusedError: with NetSuite's wording where it is known (SuiteQL contract 5.1).
+    """
+    tree = parse(text, len(parameters))
+    return _Compiler(tree, parameters, tables).compile()
+
+
+class _Compiler:
+    def __init__(
+        self, tree: exp.Select, parameters: Sequence[str | Decimal], tables: Tables
+    ) -> None:
+        only(tree, "expressions distinct from_ joins where group having order limit")
+        self._tree = tree
+        self._tables = tables
+        self._bindings = Bindings()
+        sources = self._sources()
+        self._expressions = Expressions(sources, tables, parameters, self._bindings)
+        self._aliases: dict[str, exp.Expression] = {}
+
+    def compile(self) -> CompiledQuery:
+        """Put the clauses together."""
+        keys, shown = self._projections()
+        distinct = "DISTINCT " if self._distinct() else ""
+        sql = f"SELECT {distinct}{', '.join(shown)} FROM {self._from()}"  # noqa: S608 - checked names
+        where: exp.Where | None = self._tree.args.get("where")
+        if where is not None:
+            sql += f" WHERE {self._expressions.condition(where.this)}"
+        sql += self._grouping() + self._ordering() + self._fetch()
+        return CompiledQuery(sql, self._bindings.values, keys)
+
+    def _sources(self) -> dict[str, str]:
+        start: exp.From | None = self._tree.args.get("from_")
+        if start is None:
+            raise unsupported("no FROM")
+        found: dict[str, str] = {}
+        for node in [start.this, *(join.this for join in self._joins())]:
+            if not isinstance(node, exp.Table):
+                raise unsupported("a FROM of something else than tables")
+            only(node, "this alias")
+            name = node.name.lower()
+            if name not in self._tables:
+                raise SuiteQlRefusedError(f"Invalid search type: {node.name}.")
+            alias = node.alias_or_name.lower()
+            if alias in found:
+                raise unsupported(f"alias {alias} twice")
+            found[alias] = name
+        return found
+
+    def _joins(self) -> list[exp.Join]:
+        return self._tree.args.get("joins") or []
+
+    def _from(self) -> str:
+        start = self._tree.args["from_"].this
+        sql = self._table(start)
+        ansi = [join for join in self._joins() if join.args.get("on") is not None]
+        if ansi and len(ansi) != len(self._joins()):
+            raise unsupported("ANSI and comma joins mixed, or a join without ON")
+        for join in self._joins():
+            only(join, "this side kind on")
+            if join.side not in {"", "LEFT"} or join.kind not in {"", "INNER", "OUTER"}:
+                raise unsupported("a join that is not INNER or LEFT")
+            if join not in ansi:
+                if join.side or join.kind:
+                    raise unsupported("a join without ON")
+                sql += f", {self._table(join.this)}"
+                continue
+            condition = join.args["on"]
+            for part in condition.flatten() if isinstance(condition, exp.And) else [condition]:
+                if not isinstance(part, exp.EQ):
+                    raise unsupported("a join condition that is not plain equality")
+            side = "LEFT JOIN" if join.side else "JOIN"
+            sql += f" {side} {self._table(join.this)} ON {self._expressions.condition(condition)}"
+        return sql
+
+    @staticmethod
+    def _table(node: exp.Table) -> str:
+        return f'"{node.name.lower()}" AS "{node.alias_or_name.lower()}"'
+
+    def _distinct(self) -> bool:
+        distinct: exp.Distinct | None = self._tree.args.get("distinct")
+        if distinct is not None:
+            only(distinct, "")
+        return distinct is not None
+
+    def _projections(self) -> tuple[tuple[str, ...], list[str]]:
+        keys: list[str] = []
+        shown: list[str] = []
+        for position, projection in enumerate(self._tree.expressions, start=1):
+            node = projection.this if isinstance(projection, exp.Alias) else projection
+            key = projection.alias_or_name.lower() or f"expr{position}"
+            if isinstance(projection, exp.Alias):
+                self._aliases[key] = node
+            if key in keys:
+                raise unsupported(f"two columns called {key}")
+            term = self._expressions.term(node)
+            keys.append(key)
+            shown.append(as_shown(term, self._bindings))
+        return tuple(keys), shown
+
+    def _grouping(self) -> str:
+        group: exp.Group | None = self._tree.args.get("group")
+        grouped: list[exp.Expression] = []
+        if group is not None:
+            only(group, "expressions")
+            grouped = group.expressions
+        nodes = [one.unalias() for one in self._tree.expressions]
+        if grouped or any(node.find(exp.AggFunc) for node in nodes):
+            for node in nodes:
+                if not (node.find(exp.AggFunc) or node.find(exp.Column) is None or node in grouped):
+                    raise unsupported("a selected expression that is not in GROUP BY")
+        sql = ""
+        if grouped:
+            sql += " GROUP BY " + ", ".join(self._expressions.term(node).sql for node in grouped)
+        having: exp.Having | None = self._tree.args.get("having")
+        if having is not None:
+            if not grouped:
+                raise unsupported("HAVING without GROUP BY")
+            sql += f" HAVING {self._expressions.condition(having.this)}"
+        return sql
+
+    def _ordering(self) -> str:
+        order: exp.Order | None = self._tree.args.get("order")
+        if order is None:
+            return ""
+        only(order, "expressions")
+        parts = []
+        for entry in order.expressions:
+            only(entry, "this desc nulls_first")
+            node = entry.this
+            key = node.name.lower() if isinstance(node, exp.Column) and not node.table else ""
+            if key in self._aliases:
+                node = self._aliases[key]
+                if node.find(exp.AggFunc):
+                    raise unsupported("ORDER BY on the alias of an aggregate")
+            term = self._expressions.term(node)
+            if term.kind is Kind.VALUE:
+                raise unsupported("ORDER BY a constant")
+            collation = " COLLATE DECIMALS" if term.kind is Kind.NUMBER and not term.integer else ""
+            nulls = "FIRST" if entry.args.get("nulls_first") else "LAST"
+            parts.append(f"{term.sql}{collation} {_ORDERS[entry.args.get('desc')]} NULLS {nulls}")
+        return f" ORDER BY {', '.join(parts)}"
+
+    def _fetch(self) -> str:
+        fetch = self._tree.args.get("limit")
+        if fetch is None:
+            return ""
+        count = fetch.args.get("count")
+        options = fetch.args.get("limit_options")
+        if not isinstance(fetch, exp.Fetch) or not isinstance(count, exp.Literal):
+            raise unsupported("a row limit other than FETCH FIRST n ROWS ONLY")
+        if options is not None and (options.args.get("percent") or options.args.get("with_ties")):
+            raise unsupported("FETCH FIRST with PERCENT or TIES")
+        if not str(count.this).isdigit():
+            raise unsupported("a row limit that is no number")
+        return f" LIMIT {int(count.this)}"

@@ -1,0 +1,320 @@
+"""Compile SuiteQL expressions and conditions: known functions, checked columns, exact arithmetic.
+
+An expression class that has no entry here is refused.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+
+from sqlglot import exp
+
+from refund_pipeline.sandbox.netsuite.suiteql_functions import DATE_FORMATS
+from refund_pipeline.sandbox.netsuite.suiteql_schema import HIDDEN_COLUMNS, Tables, Type
+from refund_pipeline.sandbox.netsuite.suiteql_terms import (
+    Bindings,
+    Kind,
+    Term,
+    aligned,
+    as_date,
+    as_number,
+    as_text,
+    common_kind,
+    constant,
+)
+from refund_pipeline.sandbox.netsuite.suiteql_text import SuiteQlRefusedError, unsupported
+
+_MOST_IN_VALUES = 1000
+_KINDS = {
+    Type.INTEGER: Kind.NUMBER,
+    Type.DECIMAL: Kind.NUMBER,
+    Type.TEXT: Kind.TEXT,
+    Type.DATE: Kind.DATE,
+    Type.DATETIME: Kind.DATE,
+}
+_COMPARISONS: Mapping[type[exp.Expression], str] = {
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.GT: ">",
+    exp.GTE: ">=",
+}
+_ARITHMETIC: Mapping[type[exp.Expression], str] = {
+    exp.Add: "ns_add",
+    exp.Sub: "ns_subtract",
+    exp.Div: "ns_divide",
+}
+
+
+def only(node: exp.Expression, names: str) -> None:
+    """Refuse a node with more than these arguments, so that nothing is dropped in silence."""
+    extra = {name for name, value in node.args.items() if value not in (None, False, [])}
+    extra -= set(names.split())
+    if extra:
+        raise unsupported(f"{type(node).__name__} with {', '.join(sorted(extra))}")
+
+
+class Expressions:
+    """Compiles expressions over the tables of one query; `sources` maps aliases to table names."""
+
+    def __init__(
+        self,
+        sources: Mapping[str, str],
+        tables: Tables,
+        parameters: Sequence[str | Decimal],
+        bindings: Bindings,
+    ) -> None:
+        self._sources = sources
+        self._tables = tables
+        self._parameters = parameters
+        self._bindings = bindings
+        self._terms: dict[type[exp.Expression], Callable[[exp.Expression], Term]] = {
+            exp.Column: self._column,
+            exp.Literal: _literal,
+            exp.Null: lambda _: constant(None),
+            exp.Placeholder: self._parameter,
+            exp.Paren: lambda node: self.term(node.this),
+            exp.Neg: self._negation,
+            exp.DPipe: self._concatenation,
+            exp.Coalesce: self._coalesce,
+            exp.Nullif: self._nullif,
+            exp.Case: self._case,
+            exp.Upper: self._on_text("UPPER"),
+            exp.Lower: self._on_text("LOWER"),
+            exp.Length: self._length,
+            exp.Substring: self._substring,
+            exp.Abs: self._abs,
+            exp.Round: self._round,
+            exp.ToNumber: self._to_number,
+            exp.StrToDate: self._to_date,
+            exp.ToChar: self._to_char,
+            exp.Anonymous: self._truncated_day,
+            exp.Count: self._count,
+            exp.Sum: self._sum,
+            exp.Min: self._extreme("MIN"),
+            exp.Max: self._extreme("MAX"),
+        }
+        self._conditions: dict[type[exp.Expression], Callable[[exp.Expression], str]] = {
+            exp.And: self._logic("AND"),
+            exp.Or: self._logic("OR"),
+            exp.Not: lambda node: f"NOT ({self.condition(node.this)})",
+            exp.Paren: lambda node: self.condition(node.this),
+            exp.Is: self._null_test,
+            exp.In: self._membership,
+            exp.Like: self._like,
+            exp.Escape: self._escape,
+            exp.Between: self._between,
+        }
+
+    def term(self, node: exp.Expression) -> Term:
+        """Return the term of an expression."""
+        if type(node) in _ARITHMETIC:
+            only(node, "this expression typed safe")
+            left, right = self._number(node.this), self._number(node.expression)
+            return Term(f"{_ARITHMETIC[type(node)]}({left}, {right})", Kind.NUMBER)
+        compile_node = self._terms.get(type(node))
+        if compile_node is None:
+            raise unsupported(type(node).__name__)
+        return compile_node(node)
+
+    def condition(self, node: exp.Expression) -> str:
+        """Return SQL for a condition."""
+        operator = _COMPARISONS.get(type(node))
+        if operator is not None:
+            return self._comparison(node, operator)
+        compile_node = self._conditions.get(type(node))
+        if compile_node is None:
+            raise unsupported(f"{type(node).__name__} as a condition")
+        return compile_node(node)
+
+    def _comparison(self, node: exp.Expression, operator: str) -> str:
+        only(node, "this expression")
+        left, right = self._aligned([node.this, node.expression])
+        return f"{left} {operator} {right}"
+
+    def _logic(self, word: str) -> Callable[[exp.Expression], str]:
+        def compile_logic(node: exp.Expression) -> str:
+            return f"({self.condition(node.this)}) {word} ({self.condition(node.expression)})"
+
+        return compile_logic
+
+    def _null_test(self, node: exp.Expression) -> str:
+        if not isinstance(node.expression, exp.Null):
+            raise unsupported("IS without NULL")
+        return f"{self._column_or_text(node.this)} IS NULL"
+
+    def _escape(self, node: exp.Expression) -> str:
+        if not isinstance(node.this, exp.Like):
+            raise unsupported("ESCAPE without LIKE")
+        return f"{self._like(node.this)} ESCAPE {self._text(node.expression)}"
+
+    def _between(self, node: exp.Expression) -> str:
+        only(node, "this low high")
+        low = self._aligned([node.this, node.args["low"]])
+        high = self._aligned([node.this, node.args["high"]])
+        return f"({low[0]} >= {low[1]} AND {high[0]} <= {high[1]})"
+
+    def _membership(self, node: exp.Expression) -> str:
+        only(node, "this expressions")
+        if len(node.expressions) > _MOST_IN_VALUES:
+            raise unsupported("more than 1000 values in an IN list")
+        left, *values = self._aligned([node.this, *node.expressions])
+        return f"{left} IN ({', '.join(values)})"
+
+    def _like(self, node: exp.Expression) -> str:
+        only(node, "this expression")
+        return f"{self._text(node.this)} LIKE {self._text(node.expression)}"
+
+    def _aligned(self, nodes: Sequence[exp.Expression]) -> list[str]:
+        return aligned([self.term(node) for node in nodes], self._bindings)
+
+    def _text(self, node: exp.Expression) -> str:
+        return as_text(self.term(node), self._bindings)
+
+    def _number(self, node: exp.Expression) -> str:
+        return as_number(self.term(node), self._bindings)
+
+    def _column_or_text(self, node: exp.Expression) -> str:
+        term = self.term(node)
+        return term.sql if term.kind is not Kind.VALUE else as_text(term, self._bindings)
+
+    def _column(self, node: exp.Expression) -> Term:
+        only(node, "this table")
+        assert isinstance(node, exp.Column)  # noqa: S101 - by the table above
+        name, alias = node.name.lower(), node.table.lower()
+        if alias and alias not in self._sources:
+            raise self._unknown(node.table)
+        candidates = [alias] if alias else list(self._sources)
+        found = [one for one in candidates if name in self._tables[self._sources[one]]]
+        if len(found) > 1:
+            raise unsupported(f"column {name} is ambiguous")
+        if not found:
+            for one in candidates:
+                table = self._sources[one]
+                if name in HIDDEN_COLUMNS.get(table, ()):
+                    raise SuiteQlRefusedError(
+                        f"Search error occurred: Field '{name}' for record '{table}' was not "
+                        "found. Reason: REMOVED - Field is removed"
+                    )
+            raise self._unknown(node.name)
+        kind = self._tables[self._sources[found[0]]][name]
+        return Term(f'"{found[0]}"."{name}"', _KINDS[kind], integer=kind is Type.INTEGER)
+
+    def _unknown(self, name: str) -> SuiteQlRefusedError:
+        known = ", ".join(f"{alias}={table}" for alias, table in self._sources.items())
+        return SuiteQlRefusedError(
+            f"Search error occurred: Unknown identifier '{name}'. "
+            f"Available identifiers are: {{{known}}}."
+        )
+
+    def _parameter(self, node: exp.Expression) -> Term:
+        return constant(self._parameters[int(str(node.this)[1:])])
+
+    def _negation(self, node: exp.Expression) -> Term:
+        return Term(f"ns_negate({self._number(node.this)})", Kind.NUMBER)
+
+    def _concatenation(self, node: exp.Expression) -> Term:
+        left, right = self._text(node.this), self._text(node.expression)
+        return Term(f"ns_concat({left}, {right})", Kind.TEXT)
+
+    def _coalesce(self, node: exp.Expression) -> Term:
+        only(node, "this expressions is_nvl")
+        return self._together("COALESCE", [node.this, *node.expressions])
+
+    def _nullif(self, node: exp.Expression) -> Term:
+        return self._together("NULLIF", [node.this, node.expression])
+
+    def _together(self, function: str, nodes: Sequence[exp.Expression]) -> Term:
+        terms = [self.term(node) for node in nodes]
+        kind = common_kind(terms)
+        cast = {Kind.NUMBER: as_number, Kind.TEXT: as_text, Kind.DATE: as_date}[kind]
+        parts = [cast(term, self._bindings) for term in terms]
+        return Term(f"{function}({', '.join(parts)})", kind)
+
+    def _case(self, node: exp.Expression) -> Term:
+        only(node, "ifs default")
+        branches = node.args["ifs"]
+        results = [branch.args["true"] for branch in branches]
+        default = node.args.get("default")
+        terms = [self.term(result) for result in results]
+        last = self.term(default) if default is not None else constant(None)
+        kind = common_kind([*terms, last])
+        cast = {Kind.NUMBER: as_number, Kind.TEXT: as_text, Kind.DATE: as_date}[kind]
+        whens = [
+            f"WHEN {self.condition(branch.this)} THEN {cast(term, self._bindings)}"
+            for branch, term in zip(branches, terms, strict=True)
+        ]
+        return Term(f"CASE {' '.join(whens)} ELSE {cast(last, self._bindings)} END", kind)
+
+    def _on_text(self, function: str) -> Callable[[exp.Expression], Term]:
+        return lambda node: Term(f"{function}({self._text(node.this)})", Kind.TEXT)
+
+    def _length(self, node: exp.Expression) -> Term:
+        return Term(f"LENGTH({self._text(node.this)})", Kind.NUMBER)
+
+    def _substring(self, node: exp.Expression) -> Term:
+        only(node, "this start length")
+        length = node.args.get("length") or exp.Literal.number(10**9)
+        start, count = self._number(node.args["start"]), self._number(length)
+        return Term(f"ns_substr({self._text(node.this)}, {start}, {count})", Kind.TEXT)
+
+    def _abs(self, node: exp.Expression) -> Term:
+        return Term(f"ns_abs({self._number(node.this)})", Kind.NUMBER)
+
+    def _round(self, node: exp.Expression) -> Term:
+        only(node, "this decimals")
+        digits = self._number(node.args.get("decimals") or exp.Literal.number(0))
+        return Term(f"ns_round({self._number(node.this)}, {digits})", Kind.NUMBER)
+
+    def _to_number(self, node: exp.Expression) -> Term:
+        only(node, "this")
+        return Term(f"ns_number({self._text(node.this)})", Kind.NUMBER)
+
+    def _to_date(self, node: exp.Expression) -> Term:
+        only(node, "this format")
+        mark = self._bindings.bind(_date_format(node))
+        return Term(f"ns_to_date({self._text(node.this)}, {mark})", Kind.DATE)
+
+    def _to_char(self, node: exp.Expression) -> Term:
+        only(node, "this format")
+        day = as_date(self.term(node.this), self._bindings)
+        return Term(f"ns_to_char({day}, {self._bindings.bind(_date_format(node))})", Kind.TEXT)
+
+    def _truncated_day(self, node: exp.Expression) -> Term:
+        if str(node.this).upper() != "TRUNC" or len(node.expressions) != 1:
+            raise unsupported(f"function {node.this}")
+        day = as_date(self.term(node.expressions[0]), self._bindings)
+        return Term(f"ns_day({day})", Kind.DATE)
+
+    def _count(self, node: exp.Expression) -> Term:
+        only(node, "this big_int")
+        distinct = isinstance(node.this, exp.Distinct)
+        counted = node.this.expressions[0] if distinct else node.this
+        word = "DISTINCT " if distinct else ""
+        return Term(f"COUNT({word}{self._column_or_text(counted)})", Kind.NUMBER, aggregate=True)
+
+    def _sum(self, node: exp.Expression) -> Term:
+        return Term(f"ns_sum({self._number(node.this)})", Kind.NUMBER, aggregate=True)
+
+    def _extreme(self, function: str) -> Callable[[exp.Expression], Term]:
+        def compile_extreme(node: exp.Expression) -> Term:
+            only(node, "this")
+            term = self.term(node.this)
+            return Term(f"{function}({term.sql})", term.kind, aggregate=True)
+
+        return compile_extreme
+
+
+def _literal(node: exp.Expression) -> Term:
+    text = str(node.this)
+    return constant(text if node.args.get("is_string") else Decimal(text))
+
+
+def _date_format(node: exp.Expression) -> str:
+    given = node.args.get("format")
+    text = str(given.this) if isinstance(given, exp.Literal) else ""
+    if text in DATE_FORMATS.values():  # the parser has translated those of TO_DATE already
+        return text
+    if text not in DATE_FORMATS:
+        raise unsupported("a date function without a known literal format")
+    return DATE_FORMATS[text]

@@ -1,0 +1,136 @@
+"""SQLite functions that behave like Oracle's: exact decimals, empty text is null, checked dates.
+
+Numbers travel as canonical decimal text ("12.5", "0"), dates as ISO text: nothing becomes a float.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+
+SqlValue = str | int | None
+DATE_FORMATS = {
+    "YYYY-MM-DD": "%Y-%m-%d",
+    "YYYY-MM-DD HH24:MI:SS": "%Y-%m-%d %H:%M:%S",
+    "YYYY-MM-DD HH24:MI": "%Y-%m-%d %H:%M",
+    "YYYYMMDD": "%Y%m%d",
+    "YYYY-MM": "%Y-%m",
+    "MM/DD/YYYY": "%m/%d/%Y",
+}
+_ISO_DATE_LENGTH = 10
+
+
+def decimal_text(value: Decimal) -> str:
+    """Return a number as SuiteQL shows it: no padding, no exponent."""
+    return "0" if value == 0 else format(value.normalize(), "f")
+
+
+def register(connection: sqlite3.Connection) -> None:
+    """Give a connection the functions and the collation the compiled queries use."""
+    connection.execute("PRAGMA case_sensitive_like = ON")
+    connection.create_collation("DECIMALS", _compare)
+    scalars: dict[str, tuple[int, Callable[..., SqlValue]]] = {
+        "ns_add": (2, _arithmetic(lambda left, right: left + right)),
+        "ns_subtract": (2, _arithmetic(lambda left, right: left - right)),
+        "ns_divide": (2, _arithmetic(lambda left, right: left / right)),
+        "ns_abs": (1, _unary(abs)),
+        "ns_negate": (1, _unary(lambda value: -value)),
+        "ns_number": (1, _unary(lambda value: value)),
+        "ns_round": (2, _round),
+        "ns_concat": (2, lambda left, right: f"{_shown(left)}{_shown(right)}" or None),
+        "ns_to_date": (2, _to_date),
+        "ns_to_char": (2, _to_char),
+        "ns_raw_date": (1, _raw_date),
+        "ns_day": (1, lambda text: None if text is None else text[:_ISO_DATE_LENGTH]),
+        "ns_substr": (3, _substr),
+    }
+    for name, (arguments, function) in scalars.items():
+        connection.create_function(name, arguments, function, deterministic=True)
+    connection.create_aggregate("ns_sum", 1, _Sum)  # type: ignore[arg-type]
+
+
+class _Sum:
+    def __init__(self) -> None:
+        self._total: Decimal | None = None
+
+    def step(self, value: SqlValue) -> None:
+        number = _decimal(value)
+        if number is not None:
+            self._total = (self._total or Decimal(0)) + number
+
+    def finalize(self) -> str | None:
+        return None if self._total is None else decimal_text(self._total)
+
+
+def _compare(left: str, right: str) -> int:
+    try:
+        first, second = Decimal(left), Decimal(right)
+    except InvalidOperation:
+        return (left > right) - (left < right)
+    return (first > second) - (first < second)
+
+
+def _decimal(value: SqlValue) -> Decimal | None:
+    return None if value is None else Decimal(value)
+
+
+def _arithmetic(
+    operation: Callable[[Decimal, Decimal], Decimal],
+) -> Callable[[SqlValue, SqlValue], str | None]:
+    def apply(left: SqlValue, right: SqlValue) -> str | None:
+        first, second = _decimal(left), _decimal(right)
+        if first is None or second is None:
+            return None
+        return decimal_text(operation(first, second))
+
+    return apply
+
+
+def _unary(operation: Callable[[Decimal], Decimal]) -> Callable[[SqlValue], str | None]:
+    def apply(value: SqlValue) -> str | None:
+        number = _decimal(value)
+        return None if number is None else decimal_text(operation(number))
+
+    return apply
+
+
+def _round(value: SqlValue, digits: SqlValue) -> str | None:
+    number = _decimal(value)
+    if number is None:
+        return None
+    unit = Decimal(1).scaleb(-int(digits or 0))
+    return decimal_text(number.quantize(unit, rounding="ROUND_HALF_UP"))
+
+
+def _shown(value: SqlValue) -> str:
+    return "" if value is None else str(value)
+
+
+def _to_date(text: SqlValue, layout: SqlValue) -> str | None:
+    if text is None:
+        return None
+    moment = datetime.strptime(str(text), str(layout))  # noqa: DTZ007 - no zone here
+    with_time = "%H" in str(layout)
+    return moment.strftime("%Y-%m-%d %H:%M:%S" if with_time else "%Y-%m-%d")
+
+
+def _to_char(text: SqlValue, layout: SqlValue) -> str | None:
+    if text is None:
+        return None
+    return datetime.fromisoformat(str(text)).strftime(str(layout))
+
+
+def _raw_date(text: SqlValue) -> str | None:
+    """Show a date as an account set to M/D/YYYY does: a datetime loses its time (section 5)."""
+    if text is None:
+        return None
+    day = date.fromisoformat(str(text)[:_ISO_DATE_LENGTH])
+    return f"{day.month}/{day.day}/{day.year}"
+
+
+def _substr(text: SqlValue, start: SqlValue, length: SqlValue) -> str | None:
+    if text is None or start is None or length is None:
+        return None
+    whole, first = str(text), int(start)
+    begin = max(first - 1, 0) if first >= 0 else len(whole) + first
+    return whole[begin : begin + int(length)] or None

@@ -1,0 +1,137 @@
+"""The NewStore sandbox: one tenant's token endpoint, GraphQL and REST APIs behind one loopback server.
+
+This module is what tests and demos hold in their hands. What an API shows is decided by the injected clock: payment
+legs, accounts and orders appear when their time has come.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timezone
+from types import TracebackType
+
+from refund_pipeline.sandbox.newstore_faults import Audit, Faults
+from refund_pipeline.sandbox.newstore_front import Front
+from refund_pipeline.sandbox.newstore_graphql import GraphQl
+from refund_pipeline.sandbox.newstore_model import PaymentLeg, Poison, RefundRequest, SandboxOrder
+from refund_pipeline.sandbox.newstore_tokens import TokenService
+from refund_pipeline.sandbox.serving import LoopbackServer
+
+
+def utc_now() -> datetime:
+    """Return the time as an aware UTC datetime."""
+    return datetime.now(timezone.utc)
+
+
+class NewStoreSandbox:
+    """One NewStore tenant on loopback. Every method is safe to call while the server runs."""
+
+    def __init__(
+        self,
+        *,
+        tenant: str = "demo",
+        clock: Callable[[], datetime] = utc_now,
+        token_ttl: int = 300,
+        page_size: int = 100,
+        show_correlation_id: bool = False,
+        port: int = 0,
+    ) -> None:
+        if page_size < 1:
+            raise ValueError("page_size is at least 1")
+        self.tenant = tenant
+        self.clock = clock
+        self.faults = Faults(clock)
+        self.audit = Audit()
+        self._lock = threading.Lock()
+        self._orders: dict[str, SandboxOrder] = {}
+        self._tokens = TokenService(clock=clock, ttl=token_ttl)
+        self._front = Front(
+            tenant=tenant,
+            tokens=self._tokens,
+            graphql=GraphQl(show_correlation_id=show_correlation_id),
+            faults=self.faults,
+            audit=self.audit,
+            orders=self._orders,
+            clock=clock,
+            page_size=page_size,
+        )
+        self._server = LoopbackServer(self._front, port=port)
+
+    @property
+    def base_url(self) -> str:
+        """Scheme, host and port."""
+        return self._server.url
+
+    @property
+    def token_url(self) -> str:
+        """The address of the token endpoint."""
+        return self.base_url + self._front.token_path
+
+    @property
+    def client_id(self) -> str:
+        """The API client's id."""
+        return self._tokens.client_id
+
+    @property
+    def client_secret(self) -> str:
+        """The API client's secret."""
+        return self._tokens.client_secret
+
+    @property
+    def requests(self) -> Counter[str]:
+        """Requests by kind: `token`, `graphql`, `payment_account`, `refunds`, `unknown`."""
+        return self.audit.counts
+
+    def start(self) -> None:
+        """Start answering."""
+        self._server.start()
+
+    def stop(self) -> None:
+        """Stop answering."""
+        self._server.stop()
+
+    def __enter__(self) -> "NewStoreSandbox":
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def add_order(self, order: SandboxOrder) -> None:
+        """Put an order in, or replace the one with its id."""
+        with self._lock:
+            self._orders[order.id] = order
+
+    def order(self, order_id: str) -> SandboxOrder:
+        """Return an order as it is kept, whatever the APIs show of it yet.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return self._orders[order_id]
+
+    def add_payments(
+        self, order_id: str, *legs: PaymentLeg, refund: RefundRequest | None = None
+    ) -> None:
+        """Add legs to an order's account, and the refund request they belong to."""
+        with self._lock:
+            order = self._orders[order_id]
+            refunds = order.refunds if refund is None else (*order.refunds, refund)
+            self._orders[order_id] = replace(
+                order, payments=order.payments + legs, refunds=refunds
+            )
+
+    def poison(self, order_id: str, poison: Poison | None = Poison.ORDER) -> None:
+        """Make reading an order fail in GraphQL, alone or with the whole request; None heals it."""
+        with self._lock:
+            self._orders[order_id] = replace(self._orders[order_id], poison=poison)
+
+    def expire_tokens(self) -> None:
+        """Make every token issued so far worthless."""
+        self._tokens.expire_all()

@@ -1,0 +1,169 @@
+"""Where HTTP meets the NewStore sandbox: outages, tokens, faults, routes, audit - in this order.
+
+Everything runs on the server's event loop, so two requests never interleave inside one.
+"""
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from refund_pipeline.sandbox.exact_json import JsonValue, json_text
+from refund_pipeline.sandbox.newstore_faults import NO_ANSWER, Audit, AuditEntry, Fault, Faults
+from refund_pipeline.sandbox.newstore_graphql import Asked, GraphQl, failed_query
+from refund_pipeline.sandbox.newstore_model import SandboxOrder
+from refund_pipeline.sandbox.newstore_payments import account_body, refund_body
+from refund_pipeline.sandbox.newstore_tokens import TokenService
+from refund_pipeline.sandbox.serving import drop_connection
+
+GRAPHQL_PATH = "/api/v1/org/data/query"
+
+
+@dataclass(slots=True)
+class Front:
+    """The ASGI app of one tenant."""
+
+    tenant: str
+    tokens: TokenService
+    graphql: GraphQl
+    faults: Faults
+    audit: Audit
+    orders: Mapping[str, SandboxOrder]
+    clock: Callable[[], datetime]
+    page_size: int
+
+    @property
+    def token_path(self) -> str:
+        """The path of the token endpoint."""
+        return f"/auth/realms/{self.tenant}/protocol/openid-connect/token"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or reset its connection."""
+        if scope["type"] != "http":
+            raise NotImplementedError(scope["type"])
+        request = Request(scope, receive)
+        try:
+            await request.body()
+        except ClientDisconnect:
+            return
+        path = request.url.path
+        kind = self._kind(path)
+        asked = Asked(
+            now=self.clock(),
+            tenant=self.tenant,
+            orders=self.orders,
+            page_size=self.page_size,
+            render_zone="force-render-timezone" in request.headers,
+        )
+        response = await self._answer(request, kind, asked)
+        status = response.status_code if response else NO_ANSWER
+        self.audit.note(AuditEntry(kind, request.method, path, status, asked.orders_asked))
+        if response is None:
+            await drop_connection(scope)
+        else:
+            await response(scope, receive, send)
+
+    def _kind(self, path: str) -> str:
+        match path.split("/"):
+            case ["", "auth", "realms", *_]:
+                return "token"
+            case ["", "v0", "c", "payments", "accounts", _]:
+                return "payment_account"
+            case ["", "v0", "d", "orders", _, "refunds", *rest] if len(rest) <= 1:
+                return "refunds"
+            case _:
+                return "graphql" if path == GRAPHQL_PATH else "unknown"
+
+    async def _answer(self, request: Request, kind: str, asked: Asked) -> Response | None:
+        if self.faults.outage:
+            return _page(503, "Service Unavailable")
+        if kind == "token":
+            if request.url.path != self.token_path:
+                return JSONResponse({"error": "Realm does not exist"}, status_code=404)
+            return await self.tokens.issue(request)
+        if self.faults.strikes(Fault.LOST_ANSWER):
+            return None
+        if self.faults.strikes(Fault.BLOCKED_ADDRESS):
+            return _page(403, "Request blocked")
+        refusal = self.tokens.refusal(request)
+        if refusal is not None:
+            return refusal
+        if self.faults.strikes(Fault.TOO_MANY_REQUESTS):
+            after = {"Retry-After": str(self.faults.retry_after)}
+            return JSONResponse({"message": "Too many requests"}, status_code=429, headers=after)
+        if self.faults.strikes(Fault.SERVER_ERROR):
+            return _page(500, "Internal Server Error")
+        if kind == "graphql":
+            return await self._query(request, asked)
+        return self._read(request, kind, asked)
+
+    async def _query(self, request: Request, asked: Asked) -> Response:
+        if request.method != "POST":
+            return _error(405, "method_not_allowed", "POST is the only method")
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type != "application/json":
+            return _error(415, "unsupported_media_type", "Content-Type must be application/json")
+        if self.faults.strikes(Fault.FAILED_QUERY):
+            return JSONResponse(failed_query())
+        try:
+            body: Any = json.loads(await request.body())
+        except ValueError:
+            body = None
+        if not isinstance(body, dict) or not isinstance(body.get("query"), str):
+            return JSONResponse({"errors": [{"message": "Must provide a query."}]}, status_code=400)
+        variables = body.get("variables")
+        if not isinstance(variables, dict | None):
+            message = "Variables must be an object."
+            return JSONResponse({"errors": [{"message": message}]}, status_code=400)
+        operation = body.get("operationName")
+        status, answer = self.graphql.execute(body["query"], variables, operation, asked)
+        return JSONResponse(answer, status_code=status)
+
+    def _read(self, request: Request, kind: str, asked: Asked) -> Response:
+        if request.method != "GET":
+            return _error(405, "method_not_allowed", "GET is the only method")
+        match request.url.path.split("/"):
+            case ["", "v0", "c", "payments", "accounts", order_id]:
+                order = self._own(order_id)
+                if order is None or not order.account_visible(asked.now):
+                    return _error(404, "not_found", f"No payment account {order_id}")
+                return _exact(account_body(order, asked.now))
+            case ["", "v0", "d", "orders", order_id, "refunds", *rest] if kind == "refunds":
+                return self._refunds(order_id, rest)
+            case _:
+                return _error(404, "resource_not_found", "No such resource")
+
+    def _refunds(self, order_id: str, rest: list[str]) -> Response:
+        order = self._own(order_id)
+        if order is None:
+            return _error(404, "not_found", f"No order {order_id}")
+        bodies = [refund_body(order, refund) for refund in order.refunds]
+        if not rest:
+            return _exact({"refunds": bodies})
+        for body in bodies:
+            if body["id"] == rest[0]:
+                return _exact({"refund": body})
+        return _error(404, "not_found", f"No refund {rest[0]}")
+
+    def _own(self, order_id: str) -> SandboxOrder | None:
+        order = self.orders.get(order_id)
+        return order if order and order.tenant in {None, self.tenant} else None
+
+
+def _exact(body: JsonValue) -> Response:
+    return Response(json_text(body), media_type="application/json")
+
+
+def _error(status: int, code: str, message: str) -> JSONResponse:
+    body = {"messages": [message], "request_id": str(uuid.uuid4()), "error_code": code}
+    return JSONResponse(body, status_code=status)
+
+
+def _page(status: int, title: str) -> HTMLResponse:
+    return HTMLResponse(f"<!DOCTYPE html><html><body>{title}</body></html>", status_code=status)

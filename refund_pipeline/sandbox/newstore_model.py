@@ -1,0 +1,121 @@
+"""What the NewStore sandbox knows: orders, their items, payment legs and refund requests.
+
+Amounts are magnitudes in `Decimal`; each API renders the sign it shows (contract 4.2). Times are aware. None for a time
+of appearance means: from the beginning.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Literal, TypeAlias
+
+LegKind: TypeAlias = Literal["authorize", "capture", "refund", "issue", "void", "revoke"]
+
+
+class Poison(Enum):
+    """How reading an order goes wrong in GraphQL."""
+
+    ORDER = "order"
+    """Its field is null and `errors` names it; other orders of the request are answered."""
+    REQUEST = "request"
+    """Every request that asks for it fails as a whole: `data` is null."""
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxItem:
+    """One line of an order."""
+
+    product_id: str
+    price: Decimal
+    quantity: int = 1
+    tax: Decimal = Decimal(0)
+    item_discounts: Decimal = Decimal(0)
+    order_discounts: Decimal = Decimal(0)
+    shipping_service_level: str | None = "IN_STORE_HANDOVER"
+    fulfillment_location_id: str | None = None
+    status: str = "completed"
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentLeg:
+    """One transaction of a payment account; before `available_at` no API shows it."""
+
+    kind: LegKind
+    amount: Decimal
+    currency: str
+    method: str
+    provider: str
+    correlation_id: str
+    available_at: datetime
+    gift_card_number: str | None = None
+    wallet: str = "direct"
+    origin: str | None = None
+    instrument: str = ""
+    """Tells two instruments of the same method and provider apart, e.g. two cards."""
+    transaction_id: str | None = None
+    """Made from kind and correlation when None."""
+
+    def __post_init__(self) -> None:
+        if self.amount < 0:
+            raise ValueError("a leg's amount is a magnitude; its sign follows from its kind")
+        if self.available_at.tzinfo is None:
+            raise ValueError("available_at needs a time zone")
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRequest:
+    """The REST resource behind a refund event."""
+
+    id: str
+    amount: Decimal
+    currency: str
+    requested_at: datetime
+    reason_code: int | None = None
+    reason: str | None = None
+    note: str | None = None
+    return_id: str | None = None
+    is_historical: bool = False
+    status: str = "succeeded"
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxOrder:
+    """One order; `id` is NewStore's uuid and the id of its payment account, `number` the external id."""
+
+    id: str
+    number: str
+    currency: str
+    channel_type: str
+    channel: str
+    demand_location_id: str | None
+    placed_at: datetime
+    items: tuple[SandboxItem, ...]
+    payments: tuple[PaymentLeg, ...] = ()
+    refunds: tuple[RefundRequest, ...] = ()
+    tenant: str | None = None
+    """Whose order it is; None for the sandbox's tenant."""
+    visible_at: datetime | None = None
+    """GraphQL lags behind the event stream: before this the order is null."""
+    account_at: datetime | None = None
+    """When the payment account appears, in both APIs."""
+    has_account: bool = True
+    poison: Poison | None = None
+    is_historical: bool = False
+    is_exchange: bool = False
+    customer_email: str | None = None
+    customer_name: str | None = None
+    extended_attributes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def total(self) -> Decimal:
+        """What the customer paid."""
+        return sum((item.price * item.quantity + item.tax for item in self.items), Decimal(0))
+
+    def account_visible(self, now: datetime) -> bool:
+        """Whether the payment account is there."""
+        return self.has_account and (self.account_at is None or self.account_at <= now)
+
+    def legs(self, now: datetime) -> tuple[PaymentLeg, ...]:
+        """Return the payment legs that are there."""
+        return tuple(leg for leg in self.payments if leg.available_at <= now)

@@ -1,0 +1,77 @@
+"""Serve an ASGI app on a free loopback port from a thread, and let it drop a connection without an answer."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+
+class _AbortableProtocol(H11Protocol):
+    """Give the app `scope["extensions"]["sandbox.abort"]`: it resets the connection, so that no answer arrives."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        app = self.app
+
+        async def with_abort(scope: Scope, receive: Receive, send: Send) -> None:
+            scope.setdefault("extensions", {})["sandbox.abort"] = transport.abort
+            await app(scope, receive, send)
+
+        self.app = with_abort  # type: ignore[assignment]
+
+
+async def drop_connection(scope: Scope) -> None:
+    """Reset the connection of this request; the client sees no answer at all."""
+    abort: Callable[[], None] = scope["extensions"]["sandbox.abort"]
+    abort()
+    await asyncio.sleep(0.05)  # lets the server notice that the client is gone, so it sends nothing
+
+
+class LoopbackServer:
+    """One ASGI app on `http://127.0.0.1:<free port>`."""
+
+    def __init__(self, app: ASGIApp, *, port: int = 0) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", port))
+        config = uvicorn.Config(
+            app, http=_AbortableProtocol, log_level="warning", access_log=False, lifespan="off"
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True
+        )
+
+    @property
+    def url(self) -> str:
+        """Scheme, host and port, no trailing slash."""
+        host, port = self._socket.getsockname()
+        return f"http://{host}:{port}"
+
+    def start(self) -> None:
+        """Start serving; the socket is already bound and queues connections until the loop runs."""
+        self._socket.listen(2048)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop serving and wait for the thread."""
+        self._server.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
+        self._socket.close()
+
+
+@contextlib.contextmanager
+def serving(app: ASGIApp) -> Iterator[str]:
+    """Serve `app` for the length of a `with` block and yield its URL."""
+    server = LoopbackServer(app)
+    server.start()
+    try:
+        yield server.url
+    finally:
+        server.stop()

@@ -1,0 +1,224 @@
+"""Hand-written stand-ins for the outside world, and makers of refunds for tests."""
+
+import random
+import threading
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
+
+from refund_pipeline.domain.events import RefundEvent
+from refund_pipeline.domain.mapping import Mapping as RefundMapping
+from refund_pipeline.domain.orders import Order, OrderItem
+from refund_pipeline.domain.outcomes import (
+    CASH_REFUND,
+    ErpRecord,
+    Posted,
+    PostOutcome,
+    RecordLine,
+    Refused,
+    Uncertain,
+)
+from refund_pipeline.domain.payments import PaymentLine, PaymentsAvailable, PaymentTransaction
+from refund_pipeline.domain.transactions import (
+    CASH_SALE,
+    Origin,
+    Ready,
+    RefundTransaction,
+    build_transaction,
+)
+from refund_pipeline.gateways.erp import Erp
+from refund_pipeline.gateways.ledger.ledger import Ledger
+from refund_pipeline.gateways.ledger.rows import LandedFile, PaymentRow, TransactionRow
+import yaml
+
+DAY = date(2026, 11, 20)
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
+EXAMPLE_MAPPING = Path(__file__).parents[1] / "mappings" / "example.yaml"
+
+
+def example_mapping() -> RefundMapping:
+    return RefundMapping.model_validate(yaml.safe_load(EXAMPLE_MAPPING.read_text()))
+
+
+class FakeClock:
+    """A clock that moves only when somebody sleeps."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self._now = now
+        self._lock = threading.Lock()
+
+    def now(self) -> datetime:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        with self._lock:
+            self._now += timedelta(seconds=seconds)
+
+
+def refund_id(number: int) -> str:
+    return str(uuid.UUID(int=random.Random(number).getrandbits(128), version=4))
+
+
+def event(number: int = 1, **changes: object) -> RefundEvent:
+    values: dict[str, object] = {
+        "refund_id": refund_id(number),
+        "tenant": "demo",
+        "order_id": refund_id(10_000 + number),
+        "payment_account_id": refund_id(10_000 + number),
+        "amount": Decimal("12.50"),
+        "currency": "USD",
+        "requested_at": NOON,
+        "published_at": NOON,
+        "reason_code": None,
+        "reason": None,
+        "return_id": None,
+        "is_historical": False,
+    }
+    return RefundEvent(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def order(of: RefundEvent, **changes: object) -> Order:
+    item = OrderItem("sku", "1", "50.00", "0", "0", "0", "IN_STORE_HANDOVER", "NYC01")
+    values: dict[str, object] = {
+        "order_id": of.order_id,
+        "order_number": f"SO-{of.order_id[:8]}",
+        "placed_at": NOON,
+        "store_id": "NYC01",
+        "currency": of.currency,
+        "channel": "NYC01",
+        "channel_type": "store",
+        "items": (item,),
+    }
+    return Order(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def payment_lines(of: RefundEvent) -> tuple[PaymentLine, ...]:
+    return (PaymentLine("credit_card", "adyen", of.amount, of.currency),)
+
+
+def account(of: RefundEvent) -> tuple[PaymentTransaction, ...]:
+    return (
+        PaymentTransaction("capture", Decimal(0), of.currency, "create", "credit_card", "adyen"),
+        PaymentTransaction("refund", of.amount, of.currency, of.refund_id, "credit_card", "adyen"),
+    )
+
+
+def cash_sale(of: RefundEvent) -> Origin:
+    return Origin(CASH_SALE, f"9{of.order_id[:2].encode().hex()}", "601", "1", "1")
+
+
+def transaction(number: int = 1, **changes: object) -> RefundTransaction:
+    refund = event(number, **changes)
+    built = build_transaction(
+        refund,
+        order(refund),
+        payment_lines(refund),
+        [cash_sale(refund)],
+        example_mapping(),
+        now=NOON,
+    )
+    assert isinstance(built, Ready)
+    return built.transaction
+
+
+def ready_ledger(path: Path, count: int, clock: FakeClock) -> Ledger:
+    """Return a ledger with `count` refunds of DAY that are ready to be posted."""
+    ledger = Ledger(f"sqlite:///{path / 'ledger.db'}", clock=clock.now, run_id="test")
+    events = [event(number) for number in range(count)]
+    ledger.record_file(
+        LandedFile("key", "etag", DAY, 1),
+        events=list(enumerate(events, 1)),
+        rejected=[],
+        other_events={},
+        lines=count,
+    )
+    ledger.save_payments(
+        [
+            PaymentRow(item.refund_id, order(item), PaymentsAvailable(payment_lines(item)), 1, None)
+            for item in events
+        ]
+    )
+    ledger.save_transactions(
+        [
+            TransactionRow(item.refund_id, Ready(transaction(number)), 0, None)
+            for number, item in enumerate(events)
+        ],
+        mapping_version="v1",
+    )
+    return ledger
+
+
+def record_of(posted: RefundTransaction, erp_id: str) -> ErpRecord:
+    return ErpRecord(
+        erp_id=erp_id,
+        external_id=posted.external_id,
+        kind=CASH_REFUND,
+        currency_id=posted.currency_id,
+        memo=posted.memo,
+        voided=False,
+        lines=tuple(RecordLine(line.item, line.amount) for line in posted.lines),
+        custom=posted.custom_fields,
+    )
+
+
+class FakeErp(Erp):
+    """An ERP in memory: external ids are unique, everything is counted, the next answers can be scripted.
+
+    Scripts, one per POST: "lost" commits and gives no answer, "dropped" does neither, "refused" refuses,
+    "created" refuses although it commits; an exception or an outcome is raised or returned as it is.
+    """
+
+    def __init__(self, scripts: Sequence[object] = ()) -> None:
+        self.records: dict[str, ErpRecord] = {}
+        self.created: list[str] = []
+        self.scripts = list(scripts)
+        self.posts = 0
+        self.look_ups = 0
+        self._lock = threading.Lock()
+        self._requests = 0
+
+    def find(self, external_ids: Sequence[str]) -> Mapping[str, ErpRecord]:
+        self._requests += 1
+        return {key: self.records[key] for key in external_ids if key in self.records}
+
+    def look_up(self, external_id: str) -> ErpRecord | None:
+        self._requests += 1
+        self.look_ups += 1
+        return self.records.get(external_id)
+
+    def origins(
+        self, order_numbers: Sequence[str], *, fields: Sequence[str]
+    ) -> Mapping[str, Sequence[Origin]]:
+        self._requests += 1
+        return {}
+
+    def post(self, transaction: RefundTransaction) -> PostOutcome:
+        with self._lock:
+            self._requests += 1
+            self.posts += 1
+            script = self.scripts.pop(0) if self.scripts else None
+            if isinstance(script, BaseException):
+                raise script
+            if script == "refused":
+                return Refused("USER_ERROR")
+            if script == "dropped":
+                return Uncertain("connection reset")
+            if script is not None and not isinstance(script, str):
+                return script  # type: ignore[return-value]
+            if transaction.external_id in self.records:
+                return Refused("USER_ERROR (already exists)")
+            erp_id = str(90_000 + len(self.records))
+            self.records[transaction.external_id] = record_of(transaction, erp_id)
+            self.created.append(transaction.refund_id)
+            if script == "lost":
+                return Uncertain("read timed out")
+            return Refused("USER_ERROR") if script == "created" else Posted(erp_id)
+
+    def render(self, transaction: RefundTransaction) -> str:
+        return transaction.external_id
+
+    @property
+    def requests_made(self) -> int:
+        return self._requests

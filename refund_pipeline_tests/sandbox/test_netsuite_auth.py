@@ -1,0 +1,190 @@
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from joserfc.jwk import ECKey
+
+from refund_pipeline.sandbox.netsuite.auth import TOKEN_PATH
+from refund_pipeline.sandbox.netsuite.server import NetSuiteSandbox
+from refund_pipeline_tests.sandbox.netsuite_raw_client import (
+    ASSERTION_TYPE,
+    MovableClock,
+    RawClient,
+)
+
+
+@pytest.fixture
+def clock():
+    return MovableClock()
+
+
+@pytest.fixture
+def sandbox(clock):
+    with NetSuiteSandbox(clock=clock) as running:
+        yield running
+
+
+@pytest.fixture
+def client(sandbox):
+    return RawClient(sandbox)
+
+
+def pem(key):
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
+
+
+@pytest.mark.parametrize("algorithm", ["PS256", "PS384", "PS512"])
+def test_a_right_assertion_gets_a_bearer_token(client, algorithm):
+    answer = client.ask_token(client.assertion(algorithm=algorithm))
+    assert answer.status_code == 200
+    assert set(answer.json()) == {"access_token", "expires_in", "token_type"}
+    assert answer.json()["expires_in"] == 3600
+    assert answer.json()["token_type"] == "Bearer"
+
+
+def test_an_elliptic_key_is_taken_once_its_certificate_is_mapped(client, sandbox):
+    key = pem(ec.generate_private_key(ec.SECP256R1()))
+    sandbox.tokens.map_certificate("ec-1", ECKey.import_key(key))
+    answer = client.ask_token(client.assertion(algorithm="ES256", key=key, kid="ec-1"))
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"algorithm": "RS256"},
+        {"algorithm": "HS256", "key": "a shared secret that is long enough for sha256"},
+        {"kid": "unknown"},
+        {"iss": "someone-else"},
+        {"iss": None},
+        {"aud": "https://1234567-sb1.suitetalk.api.netsuite.com" + TOKEN_PATH},
+        {"aud": None},
+        {"scope": None},
+        {"scope": "rest_webservices"},
+        {"scope": ["restlets"]},
+        {"scope": ["rest_webservices", "everything"]},
+        {"iat": None},
+        {"exp": None},
+        {"exp": 0},
+        {"iat": 0},
+    ],
+    ids=str,
+)
+def test_a_wrong_assertion_is_an_invalid_grant(client, changes):
+    answer = client.ask_token(client.assertion(**changes))
+    assert (answer.status_code, answer.json()) == (400, {"error": "invalid_grant"})
+
+
+def test_an_assertion_may_live_an_hour_and_not_a_second_more(client):
+    issued = client.claims()["iat"]
+    assert client.ask_token(client.assertion(iat=issued, exp=issued + 3600)).status_code == 200
+    assert client.ask_token(client.assertion(iat=issued, exp=issued + 3601)).status_code == 400
+
+
+def test_an_expired_assertion_is_refused(client, clock):
+    assertion = client.assertion()
+    clock.move(301)
+    assert client.ask_token(assertion).status_code == 400
+
+
+def test_an_assertion_from_the_future_is_refused(client):
+    later = client.claims()["iat"] + 120
+    assert client.ask_token(client.assertion(iat=later, exp=later + 60)).status_code == 400
+
+
+def test_an_assertion_signed_with_another_key_is_refused(client):
+    other = pem(rsa.generate_private_key(public_exponent=65537, key_size=2048))
+    assert client.ask_token(client.assertion(key=other)).json() == {"error": "invalid_grant"}
+
+
+def test_an_unsigned_assertion_is_refused(client, sandbox):
+    unsigned = jwt.encode(
+        client.claims(), None, algorithm="none", headers={"kid": sandbox.certificate_id}
+    )
+    assert client.ask_token(unsigned).json() == {"error": "invalid_grant"}
+
+
+@pytest.mark.parametrize("text", ["", "x", "a.b.c", "é.b.c"])
+def test_text_that_is_no_token_is_refused(client, text):
+    assert client.ask_token(text).status_code == 400
+
+
+def test_a_revoked_certificate_opens_nothing(client, sandbox):
+    sandbox.tokens.revoke_certificate(sandbox.certificate_id)
+    assert client.ask_token(client.assertion()).json() == {"error": "invalid_grant"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"grant_type": "password"}, {"client_assertion_type": "jwt"}, {"scope": "rest_webservices"}],
+    ids=str,
+)
+def test_a_wrong_form_is_an_invalid_request(client, changes):
+    answer = client.ask_token(client.assertion(), **changes)
+    assert (answer.status_code, answer.json()) == (400, {"error": "invalid_request"})
+
+
+def test_a_token_request_in_json_is_an_invalid_request(client, sandbox):
+    form = {
+        "grant_type": "client_credentials",
+        "client_assertion_type": ASSERTION_TYPE,
+        "client_assertion": client.assertion(),
+    }
+    answer = client.session.post(sandbox.base_url + TOKEN_PATH, json=form, timeout=10)
+    assert (answer.status_code, answer.json()) == (400, {"error": "invalid_request"})
+
+
+def test_a_token_cannot_be_had_with_get(client, sandbox):
+    assert client.session.get(sandbox.base_url + TOKEN_PATH, timeout=10).status_code == 405
+
+
+@pytest.mark.parametrize("header", [None, "Bearer", "Bearer nonsense", "Basic YTpi"])
+@pytest.mark.parametrize("path", ["record/v1/cashRefund", "query/v1/suiteql", "nowhere"])
+def test_without_a_known_token_everything_answers_401_with_a_challenge(client, header, path):
+    headers = {"Authorization": header} if header else {}
+    answer = client.session.get(f"{client.base}/{path}", headers=headers, timeout=10)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="1234567_SB1", error="inv')
+    assert answer.json()["o:errorDetails"][0]["o:errorCode"] == "INVALID_LOGIN"
+
+
+def test_a_token_dies_after_its_time(client, clock):
+    assert client.get("record/v1/cashRefund").status_code == 200
+    clock.move(3600)
+    assert client.get("record/v1/cashRefund").status_code == 401
+
+
+def test_expired_tokens_can_be_replaced_by_new_ones(client, sandbox):
+    assert client.get("record/v1/cashRefund").status_code == 200
+    sandbox.tokens.expire_tokens()
+    assert client.get("record/v1/cashRefund").status_code == 401
+    client.token = None
+    assert client.get("record/v1/cashRefund").status_code == 200
+
+
+def test_a_token_of_another_account_is_worth_nothing(client):
+    with NetSuiteSandbox(account="7654321") as other:
+        stranger = RawClient(other)
+        stranger.get("record/v1/cashRefund")
+        client.token = stranger.token
+    assert client.get("record/v1/cashRefund").status_code == 401
+
+
+def test_another_host_name_is_not_this_account(client):
+    headers = {"Host": "1234567-sb1.suitetalk.api.netsuite.com"}
+    assert client.get("record/v1/cashRefund", headers=headers).status_code == 401
+
+
+def test_a_path_outside_the_services_is_not_found(client, sandbox):
+    assert client.session.get(f"{sandbox.base_url}/app/login", timeout=10).status_code == 404
+
+
+def test_the_audit_holds_no_secret(client, sandbox):
+    client.get("record/v1/cashRefund?limit=10")
+    text = repr(sandbox.audit.requests)
+    assert client.token not in text
+    assert "limit" not in text

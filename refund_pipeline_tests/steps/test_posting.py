@@ -1,0 +1,226 @@
+"""Posting: never without a look-up, never twice, and every answer of the ERP has its place."""
+
+import random
+from collections import Counter
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from refund_pipeline.domain.errors import Misconfigured, Unavailable
+from refund_pipeline.domain.outcomes import Busy, RecordLine
+from refund_pipeline.steps.posting import PostingSummary, Surroundings, post_refunds
+from refund_pipeline_tests.fakes import (
+    DAY,
+    FakeClock,
+    FakeErp,
+    ready_ledger,
+    record_of,
+    refund_id,
+    transaction,
+)
+
+
+class Killed(BaseException):
+    """The process dies here."""
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+def surroundings(clock: FakeClock) -> Surroundings:
+    return Surroundings(clock.now, clock.sleep, random.Random(1), lambda _: None)
+
+
+def post(ledger, erp, clock, *, concurrency=2) -> PostingSummary:
+    return post_refunds(
+        DAY, ledger=ledger, erp=erp, concurrency=concurrency, surroundings=surroundings(clock)
+    )
+
+
+def statuses(ledger) -> Counter[str]:
+    return Counter(row.status for row in ledger.refunds(day=DAY, limit=10_000))
+
+
+def test_every_ready_refund_is_posted_once_with_one_look_up_for_the_batch(tmp_path, clock) -> None:
+    ledger, erp = ready_ledger(tmp_path, 25, clock), FakeErp()
+    summary = post(ledger, erp, clock)
+    assert statuses(ledger) == {"posted": 25}
+    assert summary.results == {"posted": 25}
+    assert summary.erp_requests == 26
+
+
+def test_a_second_run_asks_the_erp_nothing(tmp_path, clock) -> None:
+    ledger, erp = ready_ledger(tmp_path, 3, clock), FakeErp()
+    post(ledger, erp, clock)
+    assert post(ledger, erp, clock).erp_requests == 0
+
+
+def test_a_lost_answer_is_settled_by_looking_up_and_not_by_writing(tmp_path, clock) -> None:
+    ledger, erp = ready_ledger(tmp_path, 1, clock), FakeErp(["lost"])
+    summary = post(ledger, erp, clock)
+    assert (erp.posts, len(erp.created)) == (1, 1)
+    assert summary.results == {"already posted": 1}
+    assert statuses(ledger) == {"posted": 1}
+
+
+def test_a_write_that_never_arrived_is_looked_up_twice_and_written_again(tmp_path, clock) -> None:
+    ledger, erp = ready_ledger(tmp_path, 1, clock), FakeErp(["dropped"])
+    before = clock.now()
+    post(ledger, erp, clock)
+    assert (erp.look_ups, erp.posts, len(erp.created)) == (2, 2, 1)
+    assert clock.now() > before, "the two look-ups are apart in time"
+    assert statuses(ledger) == {"posted": 1}
+
+
+def test_a_write_that_stays_unclear_is_uncertain_and_carries_its_next_attempt(
+    tmp_path, clock
+) -> None:
+    ledger, erp = ready_ledger(tmp_path, 1, clock), FakeErp(["dropped", "dropped"])
+    post(ledger, erp, clock)
+    row = ledger.refund(refund_id(0))
+    assert (row.status, row.reason) == ("uncertain", "erp_uncertain")
+    assert row.next_attempt_at > clock.now()
+    post(ledger, erp, clock)
+    assert statuses(ledger) == {"posted": 1}
+    assert len(erp.created) == 1
+
+
+def test_a_refusal_is_believed_only_after_a_look_up(tmp_path, clock) -> None:
+    ledger, erp = ready_ledger(tmp_path, 1, clock), FakeErp(["refused"])
+    post(ledger, erp, clock)
+    assert erp.look_ups == 1
+    row = ledger.refund(refund_id(0))
+    assert (row.status, row.reason, row.detail) == ("held", "refused_by_erp", "USER_ERROR")
+
+
+def test_a_refusal_that_created_the_record_is_posted(tmp_path, clock) -> None:
+    ledger, erp = ready_ledger(tmp_path, 1, clock), FakeErp(["created"])
+    post(ledger, erp, clock)
+    assert statuses(ledger) == {"posted": 1}
+
+
+def test_an_equal_record_found_in_the_erp_is_taken_as_ours(tmp_path, clock) -> None:
+    ledger, erp = ready_ledger(tmp_path, 1, clock), FakeErp()
+    erp.records[transaction(0).external_id] = record_of(transaction(0), "77")
+    post(ledger, erp, clock)
+    assert erp.posts == 0
+    assert ledger.refund(refund_id(0)).erp_id == "77"
+
+
+def test_an_equal_record_under_the_bare_refund_id_is_taken_as_ours(tmp_path, clock) -> None:
+    ledger, erp = ready_ledger(tmp_path, 1, clock), FakeErp()
+    erp.records[refund_id(0)] = replace(record_of(transaction(0), "77"), external_id=refund_id(0))
+    post(ledger, erp, clock)
+    assert erp.posts == 0
+    assert statuses(ledger) == {"posted": 1}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "cash_sale"},
+        {"currency_id": "2"},
+        {"voided": True},
+        {"memo": "another order", "custom": ()},
+        {"lines": (RecordLine("9001", Decimal("12.50")),)},
+        {"lines": (RecordLine("9001", Decimal("12.51")), RecordLine("8101", Decimal("-12.50")))},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_record_that_is_not_equal_holds_the_refund(tmp_path, clock, change) -> None:
+    ledger, erp = ready_ledger(tmp_path, 1, clock), FakeErp()
+    key = transaction(0).external_id
+    erp.records[key] = replace(record_of(transaction(0), "77"), **change)
+    post(ledger, erp, clock)
+    assert erp.posts == 0
+    assert ledger.refund(refund_id(0)).reason == "conflicting_erp_record"
+
+
+def test_a_busy_erp_is_asked_again_after_a_pause(tmp_path, clock) -> None:
+    ledger, erp = ready_ledger(tmp_path, 1, clock), FakeErp([Busy(), Busy(retry_after=7.0)])
+    before = clock.now()
+    post(ledger, erp, clock)
+    assert (clock.now() - before).total_seconds() >= 7
+    assert statuses(ledger) == {"posted": 1}
+
+
+def test_an_erp_that_stays_busy_leaves_the_refund_for_later(tmp_path, clock) -> None:
+    ledger, erp = ready_ledger(tmp_path, 1, clock), FakeErp([Busy()] * 6)
+    post(ledger, erp, clock)
+    row = ledger.refund(refund_id(0))
+    assert (row.status, row.reason) == ("ready", "erp_unavailable")
+    assert row.next_attempt_at > clock.now()
+
+
+@pytest.mark.parametrize("failure", [Unavailable("down"), Misconfigured("refused")])
+def test_a_systemic_failure_stops_the_batch_and_leaves_the_rest_untouched(
+    tmp_path, clock, failure
+) -> None:
+    ledger, erp = ready_ledger(tmp_path, 20, clock), FakeErp([failure])
+    with pytest.raises(type(failure)):
+        post(ledger, erp, clock, concurrency=1)
+    assert erp.posts == 1
+    assert statuses(ledger) == {"ready": 20}
+    post(ledger, erp, clock)
+    assert statuses(ledger) == {"posted": 20}
+
+
+def test_an_outage_is_noticed_after_a_few_unclear_answers(tmp_path, clock) -> None:
+    ledger, erp = ready_ledger(tmp_path, 20, clock), FakeErp(["lost"] * 20)
+    with pytest.raises(Unavailable, match="in a row"):
+        post(ledger, erp, clock, concurrency=1)
+    assert erp.posts == 3
+    erp.scripts.clear()
+    post(ledger, erp, clock)
+    assert statuses(ledger) == {"posted": 20}
+    assert len(erp.created) == 20
+
+
+@pytest.mark.parametrize("method", ["begin_posting", "finish_posting", "refunds_to_post"])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("call", [1, 2, 4])
+def test_a_run_killed_at_any_commit_and_run_again_ends_with_one_record_each(
+    tmp_path: Path, clock, monkeypatch, method, after, call
+) -> None:
+    ledger, erp = ready_ledger(tmp_path, 4, clock), FakeErp(["lost", None, "created"])
+    real = getattr(ledger, method)
+    calls = 0
+
+    def dying(*args, **kwargs):
+        nonlocal calls
+        calls += 1
+        if calls < call:
+            return real(*args, **kwargs)
+        if after:
+            real(*args, **kwargs)
+        raise Killed
+
+    monkeypatch.setattr(ledger, method, dying)
+    if method != "refunds_to_post" or call == 1:
+        with pytest.raises(Killed):
+            post(ledger, erp, clock, concurrency=1)
+    monkeypatch.setattr(ledger, method, real)
+    post(ledger, erp, clock)
+    assert statuses(ledger) == {"posted": 4}
+    assert sorted(erp.created) == sorted(refund_id(number) for number in range(4))
+
+
+def test_two_runs_of_one_day_at_once_make_one_record_each(tmp_path, clock) -> None:
+    first, erp = ready_ledger(tmp_path, 10, clock), FakeErp()
+    inner = erp.post
+    overlapped = []
+
+    def post_while_another_run_posts(item):
+        if not overlapped:
+            overlapped.append(item)
+            post(first, erp, clock, concurrency=1)
+        return inner(item)
+
+    erp.post = post_while_another_run_posts
+    post(first, erp, clock, concurrency=1)
+    assert statuses(first) == {"posted": 10}
+    assert len(erp.created) == len(set(erp.created)) == 10

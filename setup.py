@@ -1,0 +1,62 @@
+"""Package metadata. Every dependency earns its place; exact versions live in requirements.lock."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name="refund-pipeline",
+    version="0.1.0",
+    description="NewStore appeasement refunds into Oracle NetSuite, exactly once, as a Dagster asset job",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10,<3.14",
+    packages=find_packages(include=["refund_pipeline", "refund_pipeline.*"]),
+    package_data={
+        "refund_pipeline": ["py.typed"],
+        "refund_pipeline.gateways": ["*.graphql"],
+        "refund_pipeline.sandbox": ["*.graphql", "*.yaml", "*.sql"],
+    },
+    install_requires=[
+        "dagster>=1.13,<1.14",  # the orchestrator
+        "dagster-webserver>=1.13,<1.14",  # its UI
+        "dagster-aws>=0.29,<0.30",  # S3 compute logs, secrets, ECS launcher for deployments on AWS
+        "boto3>=1.40",  # the landing bucket
+        "requests>=2.32",  # NewStore and NetSuite
+        "pandas>=2.2",  # reports for people; never imported on the run path
+        "sqlalchemy>=2.0,<2.1",  # the ledger
+        "alembic>=1.13",  # the ledger's migrations
+        "pydantic>=2.8",  # untrusted input: mapping, API answers
+        "pyyaml>=6.0",  # the mapping file
+        "pyjwt[crypto]>=2.10",  # NetSuite's OAuth 2.0 client assertion
+        "stamina>=25.1",  # retries of reads
+        "click>=8.1",  # the command line
+        "rich>=13.9",  # tables and progress for people at the shell
+    ],
+    extras_require={
+        "postgres": ["dagster-postgres>=0.29,<0.30", "psycopg2-binary>=2.9"],
+        "sandbox": [
+            "moto[s3,server]>=5.1",  # S3 on loopback
+            "graphql-core>=3.2",  # executes the sandbox's NewStore schema
+            "starlette>=0.40",  # the sandbox's HTTP routes
+            "uvicorn>=0.30",  # and their server
+            "sqlglot>=26",  # parses SuiteQL before SQLite executes it
+            "joserfc>=1.0",  # verifies the client assertion with a library the gateway does not use
+        ],
+        "dev": [
+            "setuptools>=77",  # builds the editable install without the network
+            "pytest>=8.3",
+            "pytest-cov>=6",
+            "pytest-timeout>=2.3",
+            "pytest-xdist>=3.6",
+            "hypothesis>=6.120",
+            "mypy>=1.13",
+            "ruff>=0.8",
+            "types-PyYAML",
+            "types-requests",
+            "boto3-stubs[s3]",
+        ],
+    },
+    entry_points={"console_scripts": ["refund-pipeline=refund_pipeline.cli:main"]},
+)
