@@ -1,6 +1,7 @@
 """The one job: every asset of a landing day, in one process, retried from the start (design, decisions 3 and 8)."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -10,10 +11,15 @@ from refund_pipeline.orchestration.failures import (
     stop_run_retries,
 )
 
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import (
+        UnresolvedAssetJobDefinition,
+    )
+
 SYNC_REFUNDS = "sync_refunds"
 
 
-def sync_refunds_job(assets: Sequence[dg.AssetsDefinition]) -> dg.UnresolvedAssetJobDefinition:
+def sync_refunds_job(assets: Sequence[dg.AssetsDefinition]) -> "UnresolvedAssetJobDefinition":
     """Return the job that brings one landing day up to date."""
     return dg.define_asset_job(
         SYNC_REFUNDS,

@@ -1,6 +1,7 @@
-"""JSON text with exact numbers: `Decimal` is written as the number it is, never through a binary float.
+"""JSON text with exact numbers: a `Decimal` is written as the number it is, never through a float.
 
-Amounts are spelled as NewStore spells them, with at least one decimal (`5.0`, contract 2.2). Floats are refused.
+Amounts are spelled as NewStore spells them, with at least one decimal (`5.0`, contract 2.2).
+Floats are refused.
 """
 
 import json
@@ -9,7 +10,7 @@ from decimal import Decimal
 from typing import TypeAlias
 
 JsonValue: TypeAlias = (
-    None | bool | int | str | Decimal | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
+    bool | int | str | Decimal | Sequence["JsonValue"] | Mapping[str, "JsonValue"] | None
 )
 
 
@@ -31,7 +32,7 @@ def json_text(value: JsonValue) -> str:
 
 
 def number_text(amount: Decimal) -> str:
-    """Spell an amount as a JSON number with at least one decimal: 12.50 as `12.5`, 1200 as `1200.0`."""
+    """Spell an amount as a JSON number with a decimal: 12.50 as `12.5`, 1200 as `1200.0`."""
     if not amount.is_finite():
         raise TypeError(f"{amount} is no JSON number")
     whole, _, decimals = f"{amount:f}".partition(".")

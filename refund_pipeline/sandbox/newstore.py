@@ -1,7 +1,7 @@
-"""The NewStore sandbox: one tenant's token endpoint, GraphQL and REST APIs behind one loopback server.
+"""The NewStore sandbox: one tenant's token endpoint, GraphQL and REST behind a loopback server.
 
-This module is what tests and demos hold in their hands. What an API shows is decided by the injected clock: payment
-legs, accounts and orders appear when their time has come.
+This module is what tests and demos hold in their hands. What an API shows is decided by the
+injected clock: payment legs, accounts and orders appear when their time has come.
 """
 
 import threading
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from refund_pipeline.sandbox.newstore_faults import Audit, Faults
 from refund_pipeline.sandbox.newstore_front import Front
@@ -17,6 +18,9 @@ from refund_pipeline.sandbox.newstore_graphql import GraphQl
 from refund_pipeline.sandbox.newstore_model import PaymentLeg, Poison, RefundRequest, SandboxOrder
 from refund_pipeline.sandbox.newstore_tokens import TokenService
 from refund_pipeline.sandbox.serving import LoopbackServer
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 def utc_now() -> datetime:
@@ -91,7 +95,7 @@ class NewStoreSandbox:
         """Stop answering."""
         self._server.stop()
 
-    def __enter__(self) -> "NewStoreSandbox":
+    def __enter__(self) -> "Self":
         self.start()
         return self
 
@@ -123,9 +127,7 @@ class NewStoreSandbox:
         with self._lock:
             order = self._orders[order_id]
             refunds = order.refunds if refund is None else (*order.refunds, refund)
-            self._orders[order_id] = replace(
-                order, payments=order.payments + legs, refunds=refunds
-            )
+            self._orders[order_id] = replace(order, payments=order.payments + legs, refunds=refunds)
 
     def poison(self, order_id: str, poison: Poison | None = Poison.ORDER) -> None:
         """Make reading an order fail in GraphQL, alone or with the whole request; None heals it."""

@@ -35,12 +35,12 @@ class Faults:
         self.retry_after = 1
 
     def too_many_requests(self, times: int, *, retry_after: int = 1) -> None:
-        """Answer the next `times` API requests with 429 and `Retry-After`; the token endpoint is spared."""
+        """Answer the next `times` API requests with 429 and `Retry-After`; tokens are spared."""
         self.retry_after = retry_after
         self._arm(Fault.TOO_MANY_REQUESTS, times)
 
     def block_address(self, times: int) -> None:
-        """Answer the next `times` API requests with the 403 page of a blocked address, which is not JSON."""
+        """Answer the next `times` API requests with the 403 of a blocked address: no JSON."""
         self._arm(Fault.BLOCKED_ADDRESS, times)
 
     def fail_queries(self, times: int) -> None:
@@ -93,7 +93,7 @@ class Faults:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One request; `orders` is how many orders a GraphQL request asked for, `status` may be `NO_ANSWER`."""
+    """One request; `status` may be `NO_ANSWER`, `orders` counts what a GraphQL request asked for."""
 
     kind: str
     method: str

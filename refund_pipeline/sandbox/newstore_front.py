@@ -89,19 +89,22 @@ class Front:
             return await self.tokens.issue(request)
         if self.faults.strikes(Fault.LOST_ANSWER):
             return None
-        if self.faults.strikes(Fault.BLOCKED_ADDRESS):
-            return _page(403, "Request blocked")
-        refusal = self.tokens.refusal(request)
+        refusal = self._fault() or self.tokens.refusal(request)
         if refusal is not None:
             return refusal
+        if kind == "graphql":
+            return await self._query(request, asked)
+        return self._read(request, kind, asked)
+
+    def _fault(self) -> Response | None:
+        if self.faults.strikes(Fault.BLOCKED_ADDRESS):
+            return _page(403, "Request blocked")
         if self.faults.strikes(Fault.TOO_MANY_REQUESTS):
             after = {"Retry-After": str(self.faults.retry_after)}
             return JSONResponse({"message": "Too many requests"}, status_code=429, headers=after)
         if self.faults.strikes(Fault.SERVER_ERROR):
             return _page(500, "Internal Server Error")
-        if kind == "graphql":
-            return await self._query(request, asked)
-        return self._read(request, kind, asked)
+        return None
 
     async def _query(self, request: Request, asked: Asked) -> Response:
         if request.method != "POST":

@@ -1,7 +1,7 @@
 """NewStore's GraphQL endpoint, executed by graphql-core over `newstore_schema.graphql`.
 
-What an order looks like is decided here; HTTP, tokens and faults are not (`newstore_front.py`). Money is text, and
-times have no offset (contract 3.2, 3.4).
+What an order looks like is decided here; HTTP, tokens and faults are not (`newstore_front.py`).
+Money is text, and times have no offset (contract 3.2, 3.4).
 """
 
 import base64
@@ -105,7 +105,7 @@ class GraphQl:
 
 
 def load_schema(*, show_correlation_id: bool) -> GraphQLSchema:
-    """Read the SDL; `correlationId` of a transaction exists only if asked for (contract 3.2 does not know it)."""
+    """Read the SDL; a transaction's `correlationId` exists only if asked for (contract 3.2)."""
     text = Path(__file__).with_name("newstore_schema.graphql").read_text(encoding="utf-8")
     schema = build_schema(text)
     return extend_schema(schema, parse(_CORRELATION)) if show_correlation_id else schema
@@ -129,7 +129,7 @@ def _orders(info: GraphQLResolveInfo, **arguments: Any) -> View:
     asked: Asked = info.context
     everyone = [
         {"id": order.id, "externalId": order.number, "order": order}
-        for order in sorted(asked.orders.values(), key=lambda order: order.id)
+        for order in sorted(list(asked.orders.values()), key=lambda order: order.id)
         if _is_visible(order, asked)
     ]
     arguments["first"] = min(arguments.get("first") or MOST_ORDERS, MOST_ORDERS)
@@ -271,17 +271,23 @@ def _connection(nodes: Sequence[View], asked: Asked) -> Callable[..., View]:
 
 
 def _fits(node: View, conditions: Mapping[str, Mapping[str, Any]]) -> bool:
-    for name, operators in conditions.items():
-        value = node[name]
-        verdicts = {
-            "equalTo": lambda wanted, value=value: value == wanted,
-            "in": lambda wanted, value=value: value in wanted,
-            "notIn": lambda wanted, value=value: value not in wanted,
-            "isNull": lambda wanted, value=value: (value is None) == wanted,
-        }
-        if not all(verdicts[operator](wanted) for operator, wanted in operators.items()):
-            return False
-    return True
+    return all(
+        _holds(node[name], operator, wanted)
+        for name, operators in conditions.items()
+        for operator, wanted in operators.items()
+    )
+
+
+def _holds(value: object, operator: str, wanted: Any) -> bool:
+    match operator:
+        case "equalTo":
+            return bool(value == wanted)
+        case "in":
+            return value in wanted
+        case "notIn":
+            return value not in wanted
+        case _:  # isNull
+            return (value is None) is wanted
 
 
 def _cursor(position: int) -> str:

@@ -1,7 +1,7 @@
 """What the NewStore sandbox knows: orders, their items, payment legs and refund requests.
 
-Amounts are magnitudes in `Decimal`; each API renders the sign it shows (contract 4.2). Times are aware. None for a time
-of appearance means: from the beginning.
+Amounts are magnitudes in `Decimal`; each API renders the sign it shows (contract 4.2). Times are
+aware. None for a time of appearance means: from the beginning.
 """
 
 from dataclasses import dataclass
@@ -81,7 +81,7 @@ class RefundRequest:
 
 @dataclass(frozen=True, slots=True)
 class SandboxOrder:
-    """One order; `id` is NewStore's uuid and the id of its payment account, `number` the external id."""
+    """One order; `id` is its uuid and its payment account's, `number` the external id."""
 
     id: str
     number: str

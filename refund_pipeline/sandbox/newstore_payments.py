@@ -1,6 +1,6 @@
-"""A payment account as data: legs grouped into instruments, signs and ids by kind, and the REST body (contract 4.1, 4.2).
+"""A payment account as data: instruments, signs and ids by kind, and the REST body.
 
-The GraphQL view reads `instruments_of` and `signed_amount` from here. No HTTP.
+Contract sections 4.1 to 4.4. The GraphQL view reads `instruments_of` and `signed_amount` from here. No HTTP.
 """
 
 import uuid
@@ -127,7 +127,7 @@ def _instrument_id(order_id: str, leg: PaymentLeg) -> str:
 
 
 def _account_transactions(order: SandboxOrder, legs: Sequence[PaymentLeg]) -> JsonValue:
-    opened = {
+    opened: JsonValue = {
         "transaction_id": str(uuid.uuid5(_NAMESPACE, f"{order.id}/create")),
         "correlation_id": f"{order.id}-create",
         "debit": order.total,
@@ -137,7 +137,7 @@ def _account_transactions(order: SandboxOrder, legs: Sequence[PaymentLeg]) -> Js
         "processed_at": utc_text(order.placed_at),
         "metadata": None,
     }
-    captured = [
+    captured: list[JsonValue] = [
         {
             "transaction_id": _transaction_id(order.id, leg),
             "correlation_id": leg.correlation_id,
@@ -193,7 +193,7 @@ def _transaction_body(order_id: str, instrument_id: str, leg: PaymentLeg) -> Jso
 
 
 def _transaction_id(order_id: str, leg: PaymentLeg) -> str:
-    """Return an id shaped like those of payment providers: not a uuid, and a card number may be inside."""
+    """Return an id as payment providers shape it: no uuid, and a card number may be inside."""
     if leg.transaction_id is not None:
         return leg.transaction_id
     if leg.kind == "issue":
@@ -205,7 +205,7 @@ def _transaction_id(order_id: str, leg: PaymentLeg) -> str:
 
 
 def _metadata(leg: PaymentLeg) -> JsonValue:
-    """Return metadata as seen in the field: a card number as text or as a number, or nothing (contract 4.3)."""
+    """Return metadata as seen: a card number as text or as a number, or null (contract 4.3)."""
     if leg.gift_card_number is not None:
         if int(leg.gift_card_number[-1]) % 2:
             return {"gift_card_number": int(leg.gift_card_number)}

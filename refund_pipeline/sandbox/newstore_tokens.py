@@ -1,6 +1,7 @@
 """NewStore's token endpoint (contract 3.1) and the bearer check of its APIs.
 
-Client credentials by form or HTTP Basic, never by query. No authorization is 401; a bad or expired token is 403.
+Client credentials by form or HTTP Basic, never by query. No authorization is 401; a bad or expired
+token is 403.
 """
 
 import base64
