@@ -110,8 +110,11 @@ class NewStore:
         )
         if isinstance(answer, GraphqlData):
             suspicion.clear()
-            read = ((key, self._read_node(answer.data.get(f"o{n}"), key)) for n, key in enumerate(ids))
-            return {key: order for key, order in read if order is not None}
+            orders = [
+                self._read_node(answer.data.get(f"o{n}"), order_id)
+                for n, order_id in enumerate(ids)
+            ]
+            return {ids[n]: order for n, order in enumerate(orders) if order is not None}
         if len(ids) > 1:
             middle = len(ids) // 2
             first = self._read_batch(ids[:middle], suspicion)
@@ -120,14 +123,15 @@ class NewStore:
         return {ids[0]: OrderFailed(answer.detail)}
 
     def _ask_for_no_order(self) -> None:
-        """Tell a bad order from a bad query: an order that does not exist must be null without errors."""
-        answer = self._api.graphql(orders_query(1), orders_variables([_NO_ORDER], tenant=self._tenant))
+        """Tell a bad order from a bad query: an order that does not exist is null, not an error."""
+        variables = orders_variables([_NO_ORDER], tenant=self._tenant)
+        answer = self._api.graphql(orders_query(1), variables)
         if not isinstance(answer, GraphqlRefusal):
             return
         if answer.is_about_the_query:
             raise Misconfigured(
-                f"NewStore's GraphQL refused every order of a batch: {answer.detail}; compare its schema"
-                " with refund_pipeline/gateways/newstore_order.graphql"
+                f"NewStore's GraphQL refused every order of a batch: {answer.detail}; compare its"
+                " schema with refund_pipeline/gateways/newstore_order.graphql"
             )
         raise Unavailable(
             f"NewStore's GraphQL answered every order of a batch with errors: {answer.detail}"
@@ -183,7 +187,7 @@ class NewStore:
 
 
 class _Suspicion:
-    """Whether everything fails, and not just an order: asked once per call, and only while nothing was answered."""
+    """Whether everything fails, not just an order; asked once, while nothing was answered."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

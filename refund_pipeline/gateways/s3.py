@@ -98,6 +98,7 @@ def _without_answer(doing: str, error: "BotoCoreError") -> PipelineError:
 
     kind = type(error).__name__
     transient = (
+        boto.ConnectionError,
         boto.HTTPClientError,
         boto.IncompleteReadError,
         boto.ResponseStreamingError,

@@ -52,14 +52,17 @@ def plan_landing(
     busy_days: Collection[date],
     now: datetime,
 ) -> LandingPlan:
-    """Request each day that has unread files; keep every unread file inside the next listing."""
+    """Request each day that has unread files; keep every unread file inside the next listing.
+
+    A day that has not begun (a clock ahead of ours wrote the name) has no partition yet: it waits.
+    """
     by_day: dict[date, list[UnreadFile]] = {}
     for file in unread:
         by_day.setdefault(file.day, []).append(file)
     requests = tuple(
         DayRequest(day, f"landing:{day}:{_fingerprint(files)}:{_bucket(now, REPEAT_AFTER)}")
         for day, files in sorted(by_day.items())
-        if day not in busy_days
+        if day not in busy_days and day <= now.date()
     )
     oldest_unread = min((file.landed_at for file in unread), default=newest_seen)
     resume_at = max(min(newest_seen - OVERLAP, oldest_unread), listed_from)

@@ -58,9 +58,9 @@ def landing_bucket_sensor(
         known = book.known_files([item.key for item in page])
         for item in page:
             landed_at = item.landed_at or item.last_modified
-            day = item.landing_day or item.last_modified.date()
+            day = item.listing_day or item.last_modified.date()
             if item.landed_at is not None:
-                newest_seen = max(newest_seen, item.landed_at)
+                newest_seen = max(newest_seen, min(item.landed_at, now))
             if (item.key, item.etag) not in known and day >= start:
                 unread.append(UnreadFile(item.key, item.etag, day, landed_at))
         if time.monotonic() > deadline:

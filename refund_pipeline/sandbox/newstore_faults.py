@@ -93,7 +93,7 @@ class Faults:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One request; `status` may be `NO_ANSWER`, `orders` counts what a GraphQL request asked for."""
+    """One request; `status` may be `NO_ANSWER`, `orders` counts those asked for in GraphQL."""
 
     kind: str
     method: str

@@ -84,9 +84,7 @@ class Front:
         if self.faults.outage:
             return _page(503, "Service Unavailable")
         if kind == "token":
-            if request.url.path != self.token_path:
-                return JSONResponse({"error": "Realm does not exist"}, status_code=404)
-            return await self.tokens.issue(request)
+            return await self._token(request)
         if self.faults.strikes(Fault.LOST_ANSWER):
             return None
         refusal = self._fault() or self.tokens.refusal(request)
@@ -95,6 +93,11 @@ class Front:
         if kind == "graphql":
             return await self._query(request, asked)
         return self._read(request, kind, asked)
+
+    async def _token(self, request: Request) -> Response:
+        if request.url.path != self.token_path:
+            return JSONResponse({"error": "Realm does not exist"}, status_code=404)
+        return await self.tokens.issue(request)
 
     def _fault(self) -> Response | None:
         if self.faults.strikes(Fault.BLOCKED_ADDRESS):

@@ -104,6 +104,7 @@ class GraphQl:
         return validate(self._schema, document) or document
 
 
+@lru_cache(maxsize=2)
 def load_schema(*, show_correlation_id: bool) -> GraphQLSchema:
     """Read the SDL; a transaction's `correlationId` exists only if asked for (contract 3.2)."""
     text = Path(__file__).with_name("newstore_schema.graphql").read_text(encoding="utf-8")
@@ -129,7 +130,7 @@ def _orders(info: GraphQLResolveInfo, **arguments: Any) -> View:
     asked: Asked = info.context
     everyone = [
         {"id": order.id, "externalId": order.number, "order": order}
-        for order in sorted(list(asked.orders.values()), key=lambda order: order.id)
+        for order in sorted(asked.orders.values(), key=lambda order: order.id)
         if _is_visible(order, asked)
     ]
     arguments["first"] = min(arguments.get("first") or MOST_ORDERS, MOST_ORDERS)

@@ -1,6 +1,7 @@
 """A payment account as data: instruments, signs and ids by kind, and the REST body.
 
-Contract sections 4.1 to 4.4. The GraphQL view reads `instruments_of` and `signed_amount` from here. No HTTP.
+Contract sections 4.1 to 4.4. The GraphQL view reads `instruments_of` and `signed_amount` from
+here. No HTTP.
 """
 
 import uuid

@@ -1,4 +1,4 @@
-"""Makers of refunds, orders and transactions for the ledger's tests, and shortcuts to each state."""
+"""Makers of refunds and transactions for the ledger's tests, and shortcuts to each state."""
 
 import uuid
 from collections.abc import Sequence

@@ -6,6 +6,9 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+
+from refund_pipeline.gateways.ledger.ledger import Ledger
+from refund_pipeline.gateways.ledger.rows import FileCounts, FileTotals, RejectedLine
 from refund_pipeline_tests.gateways.ledger_makers import (
     DAY,
     NOON,
@@ -15,8 +18,6 @@ from refund_pipeline_tests.gateways.ledger_makers import (
     make_ready,
     statuses,
 )
-from refund_pipeline.gateways.ledger.ledger import Ledger
-from refund_pipeline.gateways.ledger.rows import FileCounts, FileTotals, RejectedLine
 
 NOTHING = FileCounts(new=0, duplicates=0, conflicts=0, rejected=0, other=0)
 
@@ -34,7 +35,13 @@ def test_a_recorded_event_comes_back_as_it_went_in(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize(
     ("amount", "currency"),
-    [("12.30", "USD"), ("1000", "JPY"), ("0.125", "KWD"), ("999999999999.99", "EUR"), ("1.0000", "CLF")],
+    [
+        ("12.30", "USD"),
+        ("1000", "JPY"),
+        ("0.125", "KWD"),
+        ("999999999999.99", "EUR"),
+        ("1.0000", "CLF"),
+    ],
 )
 def test_money_keeps_its_value_and_scale(ledger: Ledger, amount: str, currency: str) -> None:
     event = make_event(amount=Decimal(amount), currency=currency)

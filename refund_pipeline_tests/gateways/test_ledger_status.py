@@ -7,16 +7,20 @@ from decimal import Decimal
 
 import pytest
 import sqlalchemy as sa
+
 from refund_pipeline.domain.payments import PaymentsAwaited, PaymentsHeld
 from refund_pipeline.domain.transactions import AwaitingOrigin, Held, Skipped
+from refund_pipeline.gateways.ledger import overview
 from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline.gateways.ledger.rows import (
     STATUSES,
     HistoryEntry,
     OutstandingDay,
+    PaymentRow,
     RefundStatus,
     StatusTotal,
 )
+from refund_pipeline.gateways.ledger.tables import refund_event
 from refund_pipeline_tests.gateways.ledger_makers import (
     DAY,
     NOON,
@@ -90,7 +94,13 @@ EDGES = {
     "write begun": ([ready, begin], "uncertain", "erp_uncertain", 1, None),
     "write unclear": ([ready, begin, UNCERTAIN], "uncertain", "erp_uncertain", 1, LATER),
     "to be retried": ([ready, begin, RETRY], "ready", "erp_unavailable", 1, LATER),
-    "retried, now held": ([ready, begin, RETRY, TENDER_MISSING], "held", "unmapped_tender", 1, None),
+    "retried, now held": (
+        [ready, begin, RETRY, TENDER_MISSING],
+        "held",
+        "unmapped_tender",
+        1,
+        None,
+    ),
     "refused": ([ready, begin, REFUSED], "held", "refused_by_erp", 1, None),
     "refused beats ready": ([ready, begin, REFUSED, ready], "held", "refused_by_erp", 1, None),
     "posted": ([ready, begin, POSTED], "posted", None, 1, None),
@@ -106,9 +116,7 @@ EDGES = {
 
 
 @pytest.mark.parametrize("edge", EDGES)
-def test_the_view_shows_where_a_refund_stands_and_history_agrees(
-    ledger: Ledger, edge: str
-) -> None:
+def test_the_view_shows_where_a_refund_stands_and_history_agrees(ledger: Ledger, edge: str) -> None:
     steps, status, reason, attempts, next_attempt_at = EDGES[edge]
     land(ledger, EVENT)
     for step in steps:
@@ -123,8 +131,11 @@ def test_the_view_shows_where_a_refund_stands_and_history_agrees(
     )
     assert status in STATUSES
     assert ledger.history(EVENT.refund_id)[-1].to_status == status
-    outstanding = sum(total.count for total in ledger.status_totals() if total.status not in
-                      {"posted", "held", "skipped"})
+    outstanding = sum(
+        total.count
+        for total in ledger.status_totals()
+        if total.status not in {"posted", "held", "skipped"}
+    )
     days = ledger.outstanding_days(now=NOON)
     assert bool(days) is bool(outstanding)
     assert (ledger.oldest_outstanding(DAY) is None) is (not outstanding)
@@ -172,9 +183,7 @@ def test_history_tells_the_whole_way_with_runs_and_times(
     pay(second, EVENT, PaymentsAwaited("short"))
     assert second.history(EVENT.refund_id) == [
         HistoryEntry(NOON, None, "landed", None, None, "run-1"),
-        HistoryEntry(
-            LATER, "landed", "awaiting_payment", "payments_incomplete", "short", "run-2"
-        ),
+        HistoryEntry(LATER, "landed", "awaiting_payment", "payments_incomplete", "short", "run-2"),
     ]
 
 
@@ -201,8 +210,6 @@ def test_a_changed_reason_alone_is_history_too(ledger: Ledger) -> None:
 
 
 def test_a_batch_of_thousands_keeps_history_of_each(ledger: Ledger) -> None:
-    from refund_pipeline.gateways.ledger.rows import PaymentRow
-
     events = [make_event(number) for number in range(1, 1_202)]
     land(ledger, *events)
     rows = [PaymentRow(e.refund_id, None, PaymentsAwaited("x"), 1, LATER) for e in events]
@@ -278,8 +285,6 @@ def test_the_oldest_outstanding_refund_tells_since_when(ledger: Ledger, clock: S
 def test_outstanding_refunds_are_found_by_their_own_index(ledger: Ledger, ledger_url: str) -> None:
     if not ledger_url.startswith("sqlite"):
         pytest.skip("PostgreSQL plans by statistics; small tables are scanned")
-    from refund_pipeline.gateways.ledger import overview
-
     seen: list[str] = []
     land(ledger, EVENT)
     with ledger._database.read() as connection:
@@ -309,9 +314,7 @@ def test_a_reason_outside_the_list_is_refused_and_nothing_is_written(
         lambda: build(ledger, EVENT, Skipped(reason, "x")),
     ]
     if reason:
-        attempts.append(
-            lambda: ledger.finish_posting(EVENT.refund_id, state="held", reason=reason)
-        )
+        attempts.append(lambda: ledger.finish_posting(EVENT.refund_id, state="held", reason=reason))
     for attempt in attempts:
         with pytest.raises(ValueError, match="closed list"):
             attempt()
@@ -329,9 +332,23 @@ def test_the_ledger_does_not_load_alembic_when_the_schema_is_new_enough(
         "ledger.status_totals(); ledger.close()\n"
         "print('alembic' in sys.modules, 'dagster' in sys.modules)"
     )
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603  (our own interpreter)
         [sys.executable, "-c", code, ledger_url], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False False"
 
 
+def test_settled_refunds_leave_the_index_of_open_ones_and_come_back(ledger: Ledger) -> None:
+    def unsettled() -> bool | None:
+        with ledger._database.read() as connection:
+            return connection.scalar(sa.select(refund_event.c.unsettled))
+
+    land(ledger, EVENT)
+    pay(ledger, EVENT)
+    assert unsettled() is True
+    RETURNED(ledger)
+    assert unsettled() is False
+    TENDER_MISSING(ledger)
+    assert unsettled() is True
+    POSTED(ledger)
+    assert unsettled() is False

@@ -47,6 +47,13 @@ def test_a_rewritten_file_changes_the_run_key() -> None:
     assert landing([unread(etag="1")]).requests != landing([unread(etag="2")]).requests
 
 
+def test_a_day_that_has_not_begun_waits_inside_the_next_listing() -> None:
+    tomorrow = unread(at=NOW + timedelta(days=1))
+    plan = landing([tomorrow])
+    assert plan.requests == ()
+    assert plan.resume_at <= NOW
+
+
 def test_the_next_listing_starts_an_overlap_before_the_newest_file() -> None:
     assert landing([]).resume_at == NOW - OVERLAP
 

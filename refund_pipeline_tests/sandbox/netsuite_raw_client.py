@@ -1,4 +1,4 @@
-"""A hand-written NetSuite client for the sandbox's own tests: plain requests, nothing of the pipeline.
+"""A hand-written NetSuite client for the sandbox's own tests: requests, nothing of the pipeline.
 
 Right by default, so that a test shows one wrong thing at a time.
 """
@@ -8,16 +8,23 @@ from collections.abc import Mapping
 from copy import deepcopy
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import jwt
 import requests
+from cryptography.hazmat.primitives import serialization
 
 from refund_pipeline.sandbox.netsuite.auth import TOKEN_PATH
 from refund_pipeline.sandbox.netsuite.server import NetSuiteSandbox
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ORDER = "O-1001"
+
+
+@lru_cache
+def _load(pem: str) -> Any:
+    return serialization.load_pem_private_key(pem.encode(), None)
 
 
 class MovableClock:
@@ -42,6 +49,12 @@ class RawClient:
         self.base = f"{sandbox.base_url}/services/rest"
         self.token: str | None = None
 
+    def __enter__(self) -> "RawClient":  # noqa: PYI034 - Self needs Python 3.11
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.session.close()
+
     def claims(self, **changes: Any) -> dict[str, Any]:
         now = int(time.time())
         claims = {
@@ -58,7 +71,7 @@ class RawClient:
         kid = changes.pop("kid", self.sandbox.certificate_id)
         return jwt.encode(
             self.claims(**changes),
-            key or self.sandbox.private_key_pem,
+            key or _load(self.sandbox.private_key_pem),
             algorithm=algorithm,
             headers={"kid": kid},
         )

@@ -26,7 +26,15 @@ def sandbox(clock):
 
 @pytest.fixture
 def client(sandbox):
-    return RawClient(sandbox)
+    with RawClient(sandbox) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """A client of one sandbox for all tests that change nothing."""
+    with NetSuiteSandbox() as sandbox, RawClient(sandbox) as client:
+        yield client
 
 
 def pem(key):
@@ -38,18 +46,18 @@ def pem(key):
 
 
 @pytest.mark.parametrize("algorithm", ["PS256", "PS384", "PS512"])
-def test_a_right_assertion_gets_a_bearer_token(client, algorithm):
-    answer = client.ask_token(client.assertion(algorithm=algorithm))
+def test_a_right_assertion_gets_a_bearer_token(shared, algorithm):
+    answer = shared.ask_token(shared.assertion(algorithm=algorithm))
     assert answer.status_code == 200
     assert set(answer.json()) == {"access_token", "expires_in", "token_type"}
     assert answer.json()["expires_in"] == 3600
     assert answer.json()["token_type"] == "Bearer"
 
 
-def test_an_elliptic_key_is_taken_once_its_certificate_is_mapped(client, sandbox):
+def test_an_elliptic_key_is_taken_once_its_certificate_is_mapped(shared):
     key = pem(ec.generate_private_key(ec.SECP256R1()))
-    sandbox.tokens.map_certificate("ec-1", ECKey.import_key(key))
-    answer = client.ask_token(client.assertion(algorithm="ES256", key=key, kid="ec-1"))
+    shared.sandbox.tokens.map_certificate("ec-1", ECKey.import_key(key))
+    answer = shared.ask_token(shared.assertion(algorithm="ES256", key=key, kid="ec-1"))
     assert answer.status_code == 200
 
 
@@ -74,15 +82,15 @@ def test_an_elliptic_key_is_taken_once_its_certificate_is_mapped(client, sandbox
     ],
     ids=str,
 )
-def test_a_wrong_assertion_is_an_invalid_grant(client, changes):
-    answer = client.ask_token(client.assertion(**changes))
+def test_a_wrong_assertion_is_an_invalid_grant(shared, changes):
+    answer = shared.ask_token(shared.assertion(**changes))
     assert (answer.status_code, answer.json()) == (400, {"error": "invalid_grant"})
 
 
-def test_an_assertion_may_live_an_hour_and_not_a_second_more(client):
-    issued = client.claims()["iat"]
-    assert client.ask_token(client.assertion(iat=issued, exp=issued + 3600)).status_code == 200
-    assert client.ask_token(client.assertion(iat=issued, exp=issued + 3601)).status_code == 400
+def test_an_assertion_may_live_an_hour_and_not_a_second_more(shared):
+    issued = shared.claims()["iat"]
+    assert shared.ask_token(shared.assertion(iat=issued, exp=issued + 3600)).status_code == 200
+    assert shared.ask_token(shared.assertion(iat=issued, exp=issued + 3601)).status_code == 400
 
 
 def test_an_expired_assertion_is_refused(client, clock):
@@ -91,26 +99,26 @@ def test_an_expired_assertion_is_refused(client, clock):
     assert client.ask_token(assertion).status_code == 400
 
 
-def test_an_assertion_from_the_future_is_refused(client):
-    later = client.claims()["iat"] + 120
-    assert client.ask_token(client.assertion(iat=later, exp=later + 60)).status_code == 400
+def test_an_assertion_from_the_future_is_refused(shared):
+    later = shared.claims()["iat"] + 120
+    assert shared.ask_token(shared.assertion(iat=later, exp=later + 60)).status_code == 400
 
 
-def test_an_assertion_signed_with_another_key_is_refused(client):
+def test_an_assertion_signed_with_another_key_is_refused(shared):
     other = pem(rsa.generate_private_key(public_exponent=65537, key_size=2048))
-    assert client.ask_token(client.assertion(key=other)).json() == {"error": "invalid_grant"}
+    assert shared.ask_token(shared.assertion(key=other)).json() == {"error": "invalid_grant"}
 
 
-def test_an_unsigned_assertion_is_refused(client, sandbox):
+def test_an_unsigned_assertion_is_refused(shared):
     unsigned = jwt.encode(
-        client.claims(), None, algorithm="none", headers={"kid": sandbox.certificate_id}
+        shared.claims(), None, algorithm="none", headers={"kid": shared.sandbox.certificate_id}
     )
-    assert client.ask_token(unsigned).json() == {"error": "invalid_grant"}
+    assert shared.ask_token(unsigned).json() == {"error": "invalid_grant"}
 
 
 @pytest.mark.parametrize("text", ["", "x", "a.b.c", "é.b.c"])
-def test_text_that_is_no_token_is_refused(client, text):
-    assert client.ask_token(text).status_code == 400
+def test_text_that_is_no_token_is_refused(shared, text):
+    assert shared.ask_token(text).status_code == 400
 
 
 def test_a_revoked_certificate_opens_nothing(client, sandbox):
@@ -123,30 +131,30 @@ def test_a_revoked_certificate_opens_nothing(client, sandbox):
     [{"grant_type": "password"}, {"client_assertion_type": "jwt"}, {"scope": "rest_webservices"}],
     ids=str,
 )
-def test_a_wrong_form_is_an_invalid_request(client, changes):
-    answer = client.ask_token(client.assertion(), **changes)
+def test_a_wrong_form_is_an_invalid_request(shared, changes):
+    answer = shared.ask_token(shared.assertion(), **changes)
     assert (answer.status_code, answer.json()) == (400, {"error": "invalid_request"})
 
 
-def test_a_token_request_in_json_is_an_invalid_request(client, sandbox):
+def test_a_token_request_in_json_is_an_invalid_request(shared):
     form = {
         "grant_type": "client_credentials",
         "client_assertion_type": ASSERTION_TYPE,
-        "client_assertion": client.assertion(),
+        "client_assertion": shared.assertion(),
     }
-    answer = client.session.post(sandbox.base_url + TOKEN_PATH, json=form, timeout=10)
+    answer = shared.session.post(shared.sandbox.base_url + TOKEN_PATH, json=form, timeout=10)
     assert (answer.status_code, answer.json()) == (400, {"error": "invalid_request"})
 
 
-def test_a_token_cannot_be_had_with_get(client, sandbox):
-    assert client.session.get(sandbox.base_url + TOKEN_PATH, timeout=10).status_code == 405
+def test_a_token_cannot_be_had_with_get(shared):
+    assert shared.session.get(shared.sandbox.base_url + TOKEN_PATH, timeout=10).status_code == 405
 
 
 @pytest.mark.parametrize("header", [None, "Bearer", "Bearer nonsense", "Basic YTpi"])
 @pytest.mark.parametrize("path", ["record/v1/cashRefund", "query/v1/suiteql", "nowhere"])
-def test_without_a_known_token_everything_answers_401_with_a_challenge(client, header, path):
+def test_without_a_known_token_everything_answers_401_with_a_challenge(shared, header, path):
     headers = {"Authorization": header} if header else {}
-    answer = client.session.get(f"{client.base}/{path}", headers=headers, timeout=10)
+    answer = shared.session.get(f"{shared.base}/{path}", headers=headers, timeout=10)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="1234567_SB1", error="inv')
     assert answer.json()["o:errorDetails"][0]["o:errorCode"] == "INVALID_LOGIN"
@@ -174,13 +182,13 @@ def test_a_token_of_another_account_is_worth_nothing(client):
     assert client.get("record/v1/cashRefund").status_code == 401
 
 
-def test_another_host_name_is_not_this_account(client):
+def test_another_host_name_is_not_this_account(shared):
     headers = {"Host": "1234567-sb1.suitetalk.api.netsuite.com"}
-    assert client.get("record/v1/cashRefund", headers=headers).status_code == 401
+    assert shared.get("record/v1/cashRefund", headers=headers).status_code == 401
 
 
-def test_a_path_outside_the_services_is_not_found(client, sandbox):
-    assert client.session.get(f"{sandbox.base_url}/app/login", timeout=10).status_code == 404
+def test_a_path_outside_the_services_is_not_found(shared):
+    assert shared.session.get(f"{shared.sandbox.base_url}/app/login", timeout=10).status_code == 404
 
 
 def test_the_audit_holds_no_secret(client, sandbox):

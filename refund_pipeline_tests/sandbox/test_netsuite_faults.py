@@ -23,7 +23,8 @@ def sandbox(clock):
 
 @pytest.fixture
 def client(sandbox):
-    return RawClient(sandbox)
+    with RawClient(sandbox) as client:
+        yield client
 
 
 def test_a_lost_answer_leaves_the_refund_behind(client, sandbox):

@@ -25,7 +25,15 @@ def sandbox():
 
 @pytest.fixture
 def client(sandbox):
-    return RawClient(sandbox)
+    with RawClient(sandbox) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """A client of one sandbox for all tests that change nothing."""
+    with NetSuiteSandbox() as sandbox, RawClient(sandbox) as client:
+        yield client
 
 
 def in_yen(*amounts):
@@ -46,9 +54,9 @@ def refused(client, body, code="USER_ERROR"):
     return error(answer)
 
 
-def test_every_missing_mandatory_field_is_named_at_once(client):
+def test_every_missing_mandatory_field_is_named_at_once(shared):
     fields = ("entity", "customForm", "location", "subsidiary", "currency")
-    detail = refused(client, refund(**dict.fromkeys(fields)))["detail"]
+    detail = refused(shared, refund(**dict.fromkeys(fields)))["detail"]
     assert detail == (
         "Error while accessing a resource. Please enter value(s) for: "
         "Customer, Custom Form, Subsidiary, Location, Currency."
@@ -56,8 +64,8 @@ def test_every_missing_mandatory_field_is_named_at_once(client):
 
 
 @pytest.mark.parametrize("item", [None, {"items": []}])
-def test_a_refund_without_lines_is_refused(client, item):
-    assert "at least one line" in refused(client, refund(item=item))["detail"]
+def test_a_refund_without_lines_is_refused(shared, item):
+    assert "at least one line" in refused(shared, refund(item=item))["detail"]
 
 
 @pytest.mark.parametrize(
@@ -77,26 +85,26 @@ def test_a_refund_without_lines_is_refused(client, item):
     ],
     ids=str,
 )
-def test_an_unknown_reference_is_invalid_content_with_its_path(client, changes, path):
-    assert refused(client, refund(**changes), "INVALID_CONTENT")["o:errorPath"] == path
+def test_an_unknown_reference_is_invalid_content_with_its_path(shared, changes, path):
+    assert refused(shared, refund(**changes), "INVALID_CONTENT")["o:errorPath"] == path
 
 
-def test_a_location_of_another_subsidiary_is_named_in_the_refusal(client):
-    detail = refused(client, refund(location={"id": "21"}))["detail"]
+def test_a_location_of_another_subsidiary_is_named_in_the_refusal(shared):
+    detail = refused(shared, refund(location={"id": "21"}))["detail"]
     assert "Invalid location reference key 21 for subsidiary 1" in detail
 
 
-def test_a_line_location_of_another_subsidiary_is_refused(client):
+def test_a_line_location_of_another_subsidiary_is_refused(shared):
     body = refund_of({**GOODWILL, "location": {"id": "21"}})
-    assert refused(client, body)["o:errorPath"] == "item.items[0].location"
+    assert refused(shared, body)["o:errorPath"] == "item.items[0].location"
 
 
-def test_a_customer_of_another_subsidiary_is_refused(client):
-    assert "entity reference key 621" in refused(client, refund(entity={"id": "621"}))["detail"]
+def test_a_customer_of_another_subsidiary_is_refused(shared):
+    assert "entity reference key 621" in refused(shared, refund(entity={"id": "621"}))["detail"]
 
 
-def test_a_currency_the_customer_does_not_have_is_refused(client):
-    assert refused(client, refund(currency={"id": "2"}))["o:errorPath"] == "currency"
+def test_a_currency_the_customer_does_not_have_is_refused(shared):
+    assert refused(shared, refund(currency={"id": "2"}))["o:errorPath"] == "currency"
 
 
 @pytest.mark.parametrize("change", [{"active": False}, {"subsidiaries": frozenset({"2"})}])
@@ -150,18 +158,18 @@ def test_a_closed_period_is_refused_and_the_others_stay_open(client, sandbox):
     assert client.post_refund(refund(tranDate="2026-04-01")).status_code == 204
 
 
-def test_a_date_without_a_period_is_refused(client):
-    assert refused(client, refund(tranDate="2031-01-01"))["o:errorPath"] == "tranDate"
+def test_a_date_without_a_period_is_refused(shared):
+    assert refused(shared, refund(tranDate="2031-01-01"))["o:errorPath"] == "tranDate"
 
 
-def test_a_posting_period_that_does_not_hold_the_date_is_refused(client):
+def test_a_posting_period_that_does_not_hold_the_date_is_refused(shared):
     body = refund(tranDate="2026-03-14", postingPeriod={"id": "301"})
-    assert refused(client, body)["o:errorPath"] == "postingPeriod"
+    assert refused(shared, body)["o:errorPath"] == "postingPeriod"
 
 
-def test_a_negative_total_is_refused(client):
+def test_a_negative_total_is_refused(shared):
     body = refund_of(GOODWILL, {**BY_CARD, "amount": -10.01})
-    assert "The total cannot be negative." in refused(client, body)["detail"]
+    assert "The total cannot be negative." in refused(shared, body)["detail"]
 
 
 @pytest.mark.parametrize("paid", [-10, -9.99, 0])
@@ -169,9 +177,9 @@ def test_a_total_of_zero_or_more_is_taken(client, paid):
     assert client.post_refund(refund_of(GOODWILL, {**BY_CARD, "amount": paid})).status_code == 204
 
 
-def test_an_amount_with_more_decimals_than_its_currency_is_refused(client):
+def test_an_amount_with_more_decimals_than_its_currency_is_refused(shared):
     body = refund_of({"item": {"id": "9001"}, "amount": 10.005})
-    path = refused(client, body, "INVALID_CONTENT")["o:errorPath"]
+    path = refused(shared, body, "INVALID_CONTENT")["o:errorPath"]
     assert path == "item.items[0].amount"
 
 
@@ -180,9 +188,9 @@ def test_yen_have_no_decimals(client):
     assert client.post_refund(in_yen(500, -500)).status_code == 204
 
 
-def test_an_amount_that_is_not_quantity_times_rate_is_refused(client):
+def test_an_amount_that_is_not_quantity_times_rate_is_refused(shared):
     body = refund_of({"item": {"id": "9001"}, "quantity": 2, "rate": 10, "amount": 10})
-    assert "quantity times rate" in refused(client, body)["detail"]
+    assert "quantity times rate" in refused(shared, body)["detail"]
 
 
 def test_a_line_with_a_quantity_alone_is_priced_by_netsuite(client, sandbox):
@@ -191,13 +199,13 @@ def test_a_line_with_a_quantity_alone_is_priced_by_netsuite(client, sandbox):
 
 
 @pytest.mark.parametrize("quantity", [0, -1])
-def test_a_quantity_that_is_not_positive_is_refused(client, quantity):
+def test_a_quantity_that_is_not_positive_is_refused(shared, quantity):
     body = refund_of({"item": {"id": "9001"}, "quantity": quantity, "amount": 10})
-    assert refused(client, body)["o:errorPath"] == "item.items[0].quantity"
+    assert refused(shared, body)["o:errorPath"] == "item.items[0].quantity"
 
 
-def test_a_new_refund_has_no_line_to_update(client):
-    assert refused(client, refund_of({**GOODWILL, "line": 1}))["o:errorPath"].endswith("line")
+def test_a_new_refund_has_no_line_to_update(shared):
+    assert refused(shared, refund_of({**GOODWILL, "line": 1}))["o:errorPath"].endswith("line")
 
 
 def test_amounts_are_exact(client, sandbox):

@@ -136,7 +136,7 @@ def test_empty_text_is_null(client):
     assert client.rows("SELECT id FROM transaction WHERE externalid = ?", "") == []
     rows = client.rows("SELECT NVL(memo, '') AS m FROM transaction WHERE memo IS NULL")
     assert rows
-    assert {"m"}.isdisjoint(*rows)
+    assert not any(rows)
 
 
 def test_nulls_sort_last_ascending_and_first_descending(client):
@@ -147,7 +147,9 @@ def test_nulls_sort_last_ascending_and_first_descending(client):
 
 def test_money_is_exact_and_compared_as_numbers(client):
     assert client.rows("SELECT id FROM transaction WHERE foreigntotal = 99.90")
-    assert client.rows("SELECT id FROM transaction WHERE foreigntotal > ?", "9.5")
+    assert len(client.rows("SELECT id FROM transaction WHERE foreigntotal < ?", "100")) == 3
+    assert client.rows("SELECT MAX(foreigntotal) AS m FROM transaction") == [{"m": "99.9"}]
+    assert client.rows("SELECT MAX(ABS(foreigntotal)) AS m FROM transaction") == [{"m": "100"}]
     assert client.rows("SELECT id FROM transaction WHERE ABS(foreigntotal) = ?", 100)
     rows = client.rows("SELECT foreigntotal FROM transaction ORDER BY foreigntotal")
     assert [row["foreigntotal"] for row in rows] == ["-100", "0", "99.9"]
@@ -241,7 +243,8 @@ def test_an_unknown_column_is_named(client):
     "column", ["subsidiary", "location", "createdfrom", "class", "department", "account", "total"]
 )
 def test_what_only_lines_have_is_not_on_the_header(client, column):
-    text = detail(client.query(f"SELECT t.{column} FROM transaction t"))
+    sql = f"SELECT t.{column} FROM transaction t"  # noqa: S608 - a column of the list above
+    text = detail(client.query(sql))
     assert f"Field '{column}' for record 'transaction' was not found" in text
 
 
@@ -291,6 +294,7 @@ def test_an_unknown_table_is_named(client):
         "SELECT t.id FROM transaction t JOIN transactionline l USING (id)",
         "SELECT id FROM transaction t, transactionline l WHERE l.transaction = t.id",
         "SELECT t.id, l.id FROM transaction t, transactionline l",
+        "SELECT DISTINCT type FROM transaction ORDER BY id",
         "SELECT name FROM sqlite_master",
         "SELECT id",
         "SELECT 1 FROM",
@@ -308,10 +312,13 @@ def test_what_is_outside_the_dialect_is_refused(client, sql):
 
 
 def test_at_most_a_thousand_values_may_stand_in_a_list(client):
-    marks = ", ".join("?" * 1001)
+    def sql(count):
+        marks = ", ".join("?" * count)
+        return f"SELECT id FROM item WHERE id IN ({marks})"  # noqa: S608 - question marks
+
     values = [str(number) for number in range(1001)]
-    assert client.rows(f"SELECT id FROM item WHERE id IN ({marks[:-3]})", *values[:-1]) == []
-    assert detail(client.query(f"SELECT id FROM item WHERE id IN ({marks})", *values))
+    assert client.rows(sql(1000), *values[:1000]) == []
+    assert detail(client.query(sql(1001), *values))
 
 
 def test_a_new_record_appears_after_the_index_lag():

@@ -27,14 +27,15 @@ _NEEDS_A_PERSON = (
     "password authentication failed",
     "no pg_hba.conf entry",
     "does not exist",
-    "permission denied",
-    "must be owner",
     "unable to open database file",
     "readonly database",
     "not a database",
-    "could not translate host name",
-    "invalid connection option",
 )
+_SQLITE_MAY_PASS = ("is locked", "disk I/O error", "is full")
+_POSTGRESQL_CODES: Mapping[str, type[Unavailable | Misconfigured]] = {
+    "42501": Misconfigured,  # insufficient privilege
+    "25006": Unavailable,  # read only: a standby, for as long as the failover lasts
+}
 
 Item = TypeVar("Item")
 
@@ -96,7 +97,7 @@ class Database:
             raise Misconfigured("the ledger's URL is not a SQLAlchemy URL") from None
         self._password = str(url.password) if url.password else None
         self._name = f"the ledger ({url.get_backend_name()}, {url.database})"
-        if url.get_backend_name() == "sqlite":
+        if url.drivername in {"sqlite", "sqlite+pysqlite"}:
             self._writing = threading.Lock()
             return _sqlite_engine(url)
         if url.drivername in {"postgresql", "postgresql+psycopg2"}:
@@ -129,17 +130,21 @@ def _verdict(
     if isinstance(error, sa.exc.TimeoutError):
         return Unavailable
     text = str(error.orig)
-    trouble = isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError))
-    refused = getattr(error.orig, "pgcode", None) == "42501" or "not a database" in text
-    if refused or (trouble and any(phrase in text for phrase in _NEEDS_A_PERSON)):
+    if any(phrase in text for phrase in _NEEDS_A_PERSON) and not isinstance(
+        error, sa.exc.ProgrammingError
+    ):
         return Misconfigured
-    if error.connection_invalidated or (trouble and "no such" not in text):
-        return Unavailable
-    return None
+    if type(error.orig).__module__ == "sqlite3":  # its OperationalError says anything, defects too
+        return Unavailable if any(phrase in text for phrase in _SQLITE_MAY_PASS) else None
+    coded = _POSTGRESQL_CODES.get(getattr(error.orig, "pgcode", None) or "")
+    lost = error.connection_invalidated or isinstance(
+        error, (sa.exc.OperationalError, sa.exc.InterfaceError)
+    )
+    return coded or (Unavailable if lost else None)
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    if not url.database or url.database == ":memory:" or "mode=memory" in str(url):
+    if not url.database or "memory" in (url.query.get("mode"), url.database.strip(":")):
         raise Misconfigured("the ledger must outlive its run: give SQLite a file, not memory")
     engine = sa.create_engine(url, hide_parameters=True)
 

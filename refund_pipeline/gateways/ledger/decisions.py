@@ -77,13 +77,15 @@ def _payment_state(row: PaymentRow) -> tuple[str, str | None, str | None, str | 
 def save_transactions(
     writing: Writing, rows: Sequence[TransactionRow], *, mapping_version: str
 ) -> None:
-    """Write what building came to, except where a posting has frozen the transaction."""
+    """Write what building came to, except where a posting froze it or payments do not prove it."""
     latest = {row.refund_id: row for row in rows}
     postings = _posting_rows(writing, latest)
+    proven = _proven(writing, latest)
     open_rows = [
         row
         for row in latest.values()
-        if row.refund_id not in postings or postings[row.refund_id].state not in _FROZEN
+        if (row.refund_id not in postings or postings[row.refund_id].state not in _FROZEN)
+        and (row.refund_id in proven or not isinstance(row.built, Ready))
     ]
     common = {
         "mapping_version": mapping_version,
@@ -164,3 +166,10 @@ def _posting_rows(writing: Writing, refund_ids: Iterable[str]) -> dict[str, sa.R
     statement = sa.select(posting.refund_id, posting.state, posting.reason, posting.fingerprint)
     rows = fetch(writing.connection, statement, posting.refund_id, list(refund_ids))
     return {row.refund_id: row for row in rows}
+
+
+def _proven(writing: Writing, refund_ids: Iterable[str]) -> set[str]:
+    payment = order_payment.c
+    statement = sa.select(payment.refund_id).where(payment.state == "available")
+    rows = fetch(writing.connection, statement, payment.refund_id, list(refund_ids))
+    return {row.refund_id for row in rows}

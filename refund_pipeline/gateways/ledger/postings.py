@@ -13,7 +13,6 @@ from sqlalchemy.engine import Connection
 
 from refund_pipeline.domain.reasons import known_reason
 from refund_pipeline.domain.transactions import RefundTransaction
-from refund_pipeline.gateways.ledger.database import upsert
 from refund_pipeline.gateways.ledger.history import Writing
 from refund_pipeline.gateways.ledger.rows import PostedRefund, PostingEnd
 from refund_pipeline.gateways.ledger.snapshots import read_transaction
@@ -53,7 +52,7 @@ def begin(writing: Writing, transaction: RefundTransaction, *, attempts: int | N
         "updated_at": writing.now,
         "run_id": writing.run_id,
     }
-    upsert(writing.connection, erp_posting, [intent])
+    _put(writing.connection, intent, exists=found.posting is not None)
     return True
 
 
@@ -76,7 +75,6 @@ def finish(
         built.external_id,
         built.fingerprint,
         posting.state,
-        posting.attempts,
     )
     if found is None:
         raise LookupError(f"refund {refund_id} is not in the ledger")
@@ -94,15 +92,22 @@ def finish(
         "updated_at": writing.now,
         "run_id": writing.run_id,
     }
-    if found.state is None:  # never attempted: found in the ERP, or refused before the write
+    if found.state is None:  # never attempted: found in the ERP
         outcome |= {
             "attempts": 0,
             "external_id": found.external_id,
             "fingerprint": found.fingerprint,
         }
+    _put(writing.connection, outcome, exists=found.state is not None)
+
+
+def _put(connection: Connection, row: dict[str, object], *, exists: bool) -> None:
+    """Insert or update; unlike an upsert, which compiles each time, both are compiled once."""
+    if exists:
+        changed = sa.update(erp_posting).where(erp_posting.c.refund_id == row["refund_id"])
+        connection.execute(changed.values(row))
     else:
-        outcome["attempts"] = found.attempts
-    upsert(writing.connection, erp_posting, [outcome])
+        connection.execute(sa.insert(erp_posting).values(row))
 
 
 def reason_for(state: PostingEnd, reason: str | None, erp_id: str | None) -> str | None:

@@ -36,14 +36,32 @@ class _BadAssertionError(Exception):
 
 
 @lru_cache(maxsize=1)
+def _private_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=3072)
+
+
+@lru_cache(maxsize=1)
 def private_key_pem() -> str:
     """Return this process's RSA 3072 key in PKCS8 PEM; made once, since that takes a second."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=3072)
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    ).decode()
+    return (
+        _private_key()
+        .private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        .decode()
+    )
+
+
+@lru_cache(maxsize=1)
+def public_key() -> RSAKey:
+    """Return the public half of this process's key."""
+    return RSAKey.import_key(
+        _private_key()
+        .public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
 
 
 class TokenService:

@@ -101,16 +101,14 @@ class RecordService:
 
     def _read(self, request: Request, kind: TransactionType, key: str) -> Answer:
         parameters = read_query(request, {"expandSubResources", "fields", "simpleEnumFormat"})
+        expanded = read_flag(parameters, "expandSubResources")
+        bare_enums = read_flag(parameters, "simpleEnumFormat")
         stored = self._find(kind, key)
         origin = None
         if stored.draft.created_from is not None:
             origin = self._ledger.get(stored.draft.created_from)
-        expanded = read_flag(parameters, "expandSubResources")
         body = self._rendering.transaction(
-            stored,
-            origin=origin,
-            expanded=expanded,
-            bare_enums=read_flag(parameters, "simpleEnumFormat"),
+            stored, origin=origin, expanded=expanded, bare_enums=bare_enums
         )
         if "fields" in parameters and not expanded:  # together, the latter wins (contract 2.1)
             body = _only(body, parameters["fields"].split(","), self._schema)

@@ -5,15 +5,12 @@ This module is what tests and demos hold in their hands; the front that meets HT
 
 import secrets
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from types import TracebackType
 
-from joserfc.jwk import RSAKey
-
 from refund_pipeline.sandbox.netsuite.audit import Audit
-from refund_pipeline.sandbox.netsuite.auth import TokenService, private_key_pem
+from refund_pipeline.sandbox.netsuite.auth import TokenService, private_key_pem, public_key
 from refund_pipeline.sandbox.netsuite.faults import Faults
 from refund_pipeline.sandbox.netsuite.front import Front
 from refund_pipeline.sandbox.netsuite.general_ledger import postings
@@ -28,39 +25,13 @@ from refund_pipeline.sandbox.netsuite.ledger import (
 from refund_pipeline.sandbox.netsuite.master_data import CUSTOM_FORM, SALES_ITEM, MasterData
 from refund_pipeline.sandbox.netsuite.properties import refund_properties
 from refund_pipeline.sandbox.netsuite.record_service import RecordService
+from refund_pipeline.sandbox.netsuite.records import StoredCashRefund, StoredLine
 from refund_pipeline.sandbox.netsuite.rendering import Rendering
 from refund_pipeline.sandbox.netsuite.suiteql import SuiteQlService
 from refund_pipeline.sandbox.serving import LoopbackServer
 
 BODY_CUSTOM_FIELDS = ("custbody_nst_order_number", "custbody_nst_refund_id")
 LINE_CUSTOM_FIELDS = ("custcol_nst_gift_card_last4",)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredLine:
-    """A line of a posted cash refund."""
-
-    item: str
-    amount: Decimal
-    custom: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class StoredCashRefund:
-    """A posted cash refund. References are internal ids, `currency` is the ISO code."""
-
-    id: str
-    external_id: str | None
-    entity: str
-    subsidiary: str
-    location: str
-    currency: str
-    tran_date: date
-    memo: str | None
-    created_from: str | None
-    total: Decimal
-    lines: tuple[StoredLine, ...]
-    custom: dict[str, str]
 
 
 def utc_now() -> datetime:
@@ -95,7 +66,7 @@ class NetSuiteSandbox:
         self.tokens = TokenService(
             account=account, client_id=self.client_id, token_ttl=token_ttl, clock=clock
         )
-        self.tokens.map_certificate(self.certificate_id, RSAKey.import_key(self.private_key_pem))
+        self.tokens.map_certificate(self.certificate_id, public_key())
         schema = refund_properties(body_custom_fields, line_custom_fields)
         self._suiteql = SuiteQlService(
             master=self.master_data,

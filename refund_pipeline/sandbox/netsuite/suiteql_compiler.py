@@ -9,7 +9,8 @@ from decimal import Decimal
 
 from sqlglot import exp
 
-from refund_pipeline.sandbox.netsuite.suiteql_expressions import Expressions, only
+from refund_pipeline.sandbox.netsuite.suiteql_conditions import only
+from refund_pipeline.sandbox.netsuite.suiteql_expressions import Expressions
 from refund_pipeline.sandbox.netsuite.suiteql_functions import SqlValue
 from refund_pipeline.sandbox.netsuite.suiteql_schema import Tables
 from refund_pipeline.sandbox.netsuite.suiteql_terms import Bindings, Kind, as_shown
@@ -168,6 +169,8 @@ class _Compiler:
                 node = self._aliases[key]
                 if node.find(exp.AggFunc):
                     raise unsupported("ORDER BY on the alias of an aggregate")
+            if self._distinct() and node not in [one.unalias() for one in self._tree.expressions]:
+                raise unsupported("DISTINCT with ORDER BY something that is not selected")
             term = self._expressions.term(node)
             if term.kind is Kind.VALUE:
                 raise unsupported("ORDER BY a constant")

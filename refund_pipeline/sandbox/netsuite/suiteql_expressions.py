@@ -1,6 +1,6 @@
-"""Compile SuiteQL expressions and conditions: known functions, checked columns, exact arithmetic.
+"""Compile SuiteQL expressions: known functions, checked columns, exact arithmetic.
 
-An expression class that has no entry here is refused.
+An expression class that has no entry here is refused. Conditions are in `suiteql_conditions.py`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -8,22 +8,22 @@ from decimal import Decimal
 
 from sqlglot import exp
 
+from refund_pipeline.sandbox.netsuite.suiteql_conditions import Conditions, only
 from refund_pipeline.sandbox.netsuite.suiteql_functions import DATE_FORMATS
 from refund_pipeline.sandbox.netsuite.suiteql_schema import HIDDEN_COLUMNS, Tables, Type
 from refund_pipeline.sandbox.netsuite.suiteql_terms import (
     Bindings,
     Kind,
     Term,
-    aligned,
     as_date,
     as_number,
     as_text,
     common_kind,
     constant,
+    of_any_kind,
 )
 from refund_pipeline.sandbox.netsuite.suiteql_text import SuiteQlRefusedError, unsupported
 
-_MOST_IN_VALUES = 1000
 _KINDS = {
     Type.INTEGER: Kind.NUMBER,
     Type.DECIMAL: Kind.NUMBER,
@@ -31,27 +31,11 @@ _KINDS = {
     Type.DATE: Kind.DATE,
     Type.DATETIME: Kind.DATE,
 }
-_COMPARISONS: Mapping[type[exp.Expression], str] = {
-    exp.EQ: "=",
-    exp.NEQ: "<>",
-    exp.LT: "<",
-    exp.LTE: "<=",
-    exp.GT: ">",
-    exp.GTE: ">=",
-}
 _ARITHMETIC: Mapping[type[exp.Expression], str] = {
     exp.Add: "ns_add",
     exp.Sub: "ns_subtract",
     exp.Div: "ns_divide",
 }
-
-
-def only(node: exp.Expression, names: str) -> None:
-    """Refuse a node with more than these arguments, so that nothing is dropped in silence."""
-    extra = {name for name, value in node.args.items() if value not in (None, False, [])}
-    extra -= set(names.split())
-    if extra:
-        raise unsupported(f"{type(node).__name__} with {', '.join(sorted(extra))}")
 
 
 class Expressions:
@@ -94,17 +78,7 @@ class Expressions:
             exp.Min: self._extreme("MIN"),
             exp.Max: self._extreme("MAX"),
         }
-        self._conditions: dict[type[exp.Expression], Callable[[exp.Expression], str]] = {
-            exp.And: self._logic("AND"),
-            exp.Or: self._logic("OR"),
-            exp.Not: lambda node: f"NOT ({self.condition(node.this)})",
-            exp.Paren: lambda node: self.condition(node.this),
-            exp.Is: self._null_test,
-            exp.In: self._membership,
-            exp.Like: self._like,
-            exp.Escape: self._escape,
-            exp.Between: self._between,
-        }
+        self.condition = Conditions(self.term, bindings).condition
 
     def term(self, node: exp.Expression) -> Term:
         """Return the term of an expression."""
@@ -117,66 +91,11 @@ class Expressions:
             raise unsupported(type(node).__name__)
         return compile_node(node)
 
-    def condition(self, node: exp.Expression) -> str:
-        """Return SQL for a condition."""
-        operator = _COMPARISONS.get(type(node))
-        if operator is not None:
-            return self._comparison(node, operator)
-        compile_node = self._conditions.get(type(node))
-        if compile_node is None:
-            raise unsupported(f"{type(node).__name__} as a condition")
-        return compile_node(node)
-
-    def _comparison(self, node: exp.Expression, operator: str) -> str:
-        only(node, "this expression")
-        left, right = self._aligned([node.this, node.expression])
-        return f"{left} {operator} {right}"
-
-    def _logic(self, word: str) -> Callable[[exp.Expression], str]:
-        def compile_logic(node: exp.Expression) -> str:
-            return f"({self.condition(node.this)}) {word} ({self.condition(node.expression)})"
-
-        return compile_logic
-
-    def _null_test(self, node: exp.Expression) -> str:
-        if not isinstance(node.expression, exp.Null):
-            raise unsupported("IS without NULL")
-        return f"{self._column_or_text(node.this)} IS NULL"
-
-    def _escape(self, node: exp.Expression) -> str:
-        if not isinstance(node.this, exp.Like):
-            raise unsupported("ESCAPE without LIKE")
-        return f"{self._like(node.this)} ESCAPE {self._text(node.expression)}"
-
-    def _between(self, node: exp.Expression) -> str:
-        only(node, "this low high")
-        low = self._aligned([node.this, node.args["low"]])
-        high = self._aligned([node.this, node.args["high"]])
-        return f"({low[0]} >= {low[1]} AND {high[0]} <= {high[1]})"
-
-    def _membership(self, node: exp.Expression) -> str:
-        only(node, "this expressions")
-        if len(node.expressions) > _MOST_IN_VALUES:
-            raise unsupported("more than 1000 values in an IN list")
-        left, *values = self._aligned([node.this, *node.expressions])
-        return f"{left} IN ({', '.join(values)})"
-
-    def _like(self, node: exp.Expression) -> str:
-        only(node, "this expression")
-        return f"{self._text(node.this)} LIKE {self._text(node.expression)}"
-
-    def _aligned(self, nodes: Sequence[exp.Expression]) -> list[str]:
-        return aligned([self.term(node) for node in nodes], self._bindings)
-
     def _text(self, node: exp.Expression) -> str:
         return as_text(self.term(node), self._bindings)
 
     def _number(self, node: exp.Expression) -> str:
         return as_number(self.term(node), self._bindings)
-
-    def _column_or_text(self, node: exp.Expression) -> str:
-        term = self.term(node)
-        return term.sql if term.kind is not Kind.VALUE else as_text(term, self._bindings)
 
     def _column(self, node: exp.Expression) -> Term:
         only(node, "this table")
@@ -291,16 +210,19 @@ class Expressions:
         distinct = isinstance(node.this, exp.Distinct)
         counted = node.this.expressions[0] if distinct else node.this
         word = "DISTINCT " if distinct else ""
-        return Term(f"COUNT({word}{self._column_or_text(counted)})", Kind.NUMBER, aggregate=True)
+        return Term(f"COUNT({word}{of_any_kind(self.term(counted), self._bindings)})", Kind.NUMBER)
 
     def _sum(self, node: exp.Expression) -> Term:
-        return Term(f"ns_sum({self._number(node.this)})", Kind.NUMBER, aggregate=True)
+        return Term(f"ns_sum({self._number(node.this)})", Kind.NUMBER)
 
     def _extreme(self, function: str) -> Callable[[exp.Expression], Term]:
         def compile_extreme(node: exp.Expression) -> Term:
             only(node, "this")
             term = self.term(node.this)
-            return Term(f"{function}({term.sql})", term.kind, aggregate=True)
+            if term.kind is Kind.VALUE:
+                raise unsupported(f"{function} of a constant")
+            collation = " COLLATE DECIMALS" if term.kind is Kind.NUMBER and not term.integer else ""
+            return Term(f"{function}({term.sql}{collation})", term.kind)
 
         return compile_extreme
 

@@ -28,7 +28,6 @@ class Term:
     kind: Kind
     value: str | Decimal | None = None
     integer: bool = False
-    aggregate: bool = False
 
 
 @dataclass(slots=True)
@@ -40,7 +39,7 @@ class Bindings:
     def bind(self, value: SqlValue) -> str:
         """Take a value in and return its placeholder."""
         name = f"v{len(self.values)}"
-        self.values[name] = None if value == "" else value
+        self.values[name] = value
         return f":{name}"
 
 
@@ -90,6 +89,11 @@ def as_shown(term: Term, bindings: Bindings) -> str:
             return as_text(term, bindings)
         case _:
             return term.sql
+
+
+def of_any_kind(term: Term, bindings: Bindings) -> str:
+    """Return SQL for a term whose kind does not matter, as in a count or a null test."""
+    return as_text(term, bindings) if term.kind is Kind.VALUE else term.sql
 
 
 def common_kind(terms: list[Term]) -> Kind:

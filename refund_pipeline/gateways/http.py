@@ -1,0 +1,247 @@
+"""HTTP for the gateways: sessions, time-outs, retries of reads, exact JSON; nothing of one API lives here.
+
+A message says what was being done, the host and the status; never a body, a query string or a token. Redirects are not
+followed, so that credentials never leave for another host.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import cast
+from urllib.parse import urlsplit
+
+import requests
+import stamina
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from refund_pipeline.domain.errors import Misconfigured, PipelineError, Unavailable
+
+CONNECT_SECONDS = 5.0
+_RETRIED = frozenset({429, 500, 502, 503, 504})
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_LARGEST_BODY = 64 * 1024 * 1024
+_LONGEST_PAUSE = 30.0
+_USER_AGENT = "refund-pipeline"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer. `document` is its JSON with exact decimals, None where `is_json` is false."""
+
+    status: int
+    headers: Mapping[str, str]
+    document: object
+    is_json: bool
+
+
+class NoAnswer(PipelineError):
+    """A request without an answer; `sent` tells whether it may have reached the other side."""
+
+    def __init__(self, what: str, *, sent: bool) -> None:
+        super().__init__(what)
+        self.sent = sent
+
+
+class _TryAgainError(Exception):
+    def __init__(self, what: str, pause: float | None = None) -> None:
+        super().__init__(what)
+        self.pause = pause
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often a read is tried, and for how many seconds in all; pauses grow and are jittered."""
+
+    attempts: int = 5
+    seconds: float = 60.0
+    first_pause: float = 0.5
+    longest_pause: float = 15.0
+
+
+class Http:
+    """A pooled session that counts its requests. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        system: str,
+        *,
+        connections: int = 10,
+        read_seconds: float = 30.0,
+        policy: RetryPolicy | None = None,
+    ) -> None:
+        self._system = system
+        self._read_seconds = read_seconds
+        self._policy = policy or RetryPolicy()
+        self._session = requests.Session()
+        self._session.headers["User-Agent"] = _USER_AGENT
+        adapter = HTTPAdapter(pool_maxsize=connections, max_retries=0)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+        self._lock = threading.Lock()
+        self._requests_made = 0
+
+    @property
+    def requests_made(self) -> int:
+        """How many requests were sent."""
+        return self._requests_made
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._session.close()
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes | None = None,
+        form: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send one request, once.
+
+        Raises:
+            NoAnswer: no complete answer arrived.
+        """
+        with self._lock:
+            self._requests_made += 1
+        deadline = time.monotonic() + self._read_seconds * 2
+        try:
+            with self._session.request(
+                method,
+                url,
+                data=form if body is None else body,
+                params=params,
+                headers=headers,
+                timeout=(CONNECT_SECONDS, self._read_seconds),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                content = _content(response, deadline=deadline)
+                return _answer(response.status_code, response.headers, content)
+        except requests.RequestException as error:
+            what = f"{self._system} gave no answer ({type(error).__name__})"
+            raise NoAnswer(what, sent=not _never_sent(error)) from None
+
+    def read(
+        self,
+        doing: str,
+        method: str,
+        url: str,
+        *,
+        body: bytes | None = None,
+        form: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a request that is safe to repeat; no answer, 429 and 5xx are tried again for about a minute.
+
+        Raises:
+            Unavailable: it stayed without a usable answer.
+        """
+
+        def once() -> Answer:
+            try:
+                answer = self.send(
+                    method, url, body=body, form=form, params=params, headers=headers
+                )
+            except NoAnswer as error:
+                raise _TryAgainError(str(error)) from None
+            if answer.status in _RETRIED:
+                what = f"{self._system} answered {answer.status}"
+                raise _TryAgainError(what, retry_after(answer))
+            return answer
+
+        policy = self._policy
+        try:
+            for attempt in stamina.retry_context(
+                on=_pause,
+                attempts=policy.attempts,
+                timeout=policy.seconds,
+                wait_initial=policy.first_pause,
+                wait_max=policy.longest_pause,
+                wait_jitter=policy.first_pause,
+            ):
+                with attempt:
+                    return once()
+        except _TryAgainError as error:
+            raise Unavailable(f"{doing}: {error}; a later run tries again") from None
+        raise AssertionError("stamina ends by returning or raising")
+
+
+def checked_base_url(url: str, *, name: str) -> str:
+    """Return `url` without a trailing slash; `name` is the setting it came from.
+
+    Raises:
+        Misconfigured: it is no URL, bears credentials, or is plain http to another machine.
+    """
+    parts = urlsplit(url.strip())
+    plain_loopback = parts.scheme == "http" and parts.hostname in _LOOPBACK
+    if not parts.hostname or not (parts.scheme == "https" or plain_loopback):
+        raise Misconfigured(f"{name} must be an https:// URL (http:// is for loopback only)")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise Misconfigured(f"{name} must be a plain URL, without credentials, query or fragment")
+    return url.strip().rstrip("/")
+
+
+def retry_after(answer: Answer) -> float | None:
+    """Return the seconds the other side asked to wait, capped; None if it did not say."""
+    value = answer.headers.get("Retry-After", "").strip()
+    return min(float(value), _LONGEST_PAUSE) if value.isdigit() else None
+
+
+def exact_json(value: object, *, indent: str = "") -> str:
+    """Write JSON in which a `Decimal` is the number with exactly its digits.
+
+    `indent` is the line break to begin with, such as a newline, or empty for one line.
+    """
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, float):
+        raise TypeError("a float never becomes an amount")
+    inner = f"{indent}  " if indent else ""
+    separator = f",{inner}" if indent else ", "
+    if isinstance(value, Mapping):
+        members = cast("Mapping[str, object]", value).items()
+        parts = [f"{json.dumps(k)}: {exact_json(v, indent=inner)}" for k, v in members]
+        return "{" + inner + separator.join(parts) + indent + "}"
+    if isinstance(value, (list, tuple)):
+        parts = [exact_json(item, indent=inner) for item in cast("list[object]", value)]
+        return "[" + inner + separator.join(parts) + indent + "]"
+    return json.dumps(value)
+
+
+def _pause(error: Exception) -> bool | float:
+    if not isinstance(error, _TryAgainError):
+        return False
+    return error.pause if error.pause is not None else True
+
+
+def _content(response: requests.Response, *, deadline: float) -> bytes:
+    content = bytearray()
+    for chunk in response.iter_content(256 * 1024):
+        content += chunk
+        if len(content) > _LARGEST_BODY or time.monotonic() > deadline:
+            raise requests.exceptions.ChunkedEncodingError("the answer does not end")
+    return bytes(content)
+
+
+def _answer(status: int, headers: Mapping[str, str], content: bytes) -> Answer:
+    try:
+        document = json.loads(content, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        return Answer(status, headers, None, is_json=False)
+    return Answer(status, headers, document, is_json=True)
+
+
+def _never_sent(error: requests.RequestException) -> bool:
+    """Whether the connection was never made, so that nothing can have been executed."""
+    if isinstance(error, (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError)):
+        return True
+    reason = error.args[0] if error.args else None
+    return isinstance(getattr(reason, "reason", None), urllib3.exceptions.NewConnectionError)

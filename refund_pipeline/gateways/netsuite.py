@@ -1,0 +1,296 @@
+"""NetSuite as an `Erp`: SuiteQL look-ups in batches, one POST per refund, and every answer's meaning.
+
+The facts are in contract/netsuite.md; how requests are signed is `netsuite_auth.py`, bodies are `netsuite_records.py`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any, cast
+
+from refund_pipeline.domain.errors import Misconfigured, Unavailable
+from refund_pipeline.domain.outcomes import (
+    Busy,
+    ErpRecord,
+    Posted,
+    PostOutcome,
+    Refused,
+    Uncertain,
+)
+from refund_pipeline.domain.transactions import (
+    CASH_SALE,
+    SALES_ORDER,
+    Origin,
+    RefundTransaction,
+)
+from refund_pipeline.gateways.erp import Erp
+from refund_pipeline.gateways.http import (
+    Answer,
+    Http,
+    NoAnswer,
+    RetryPolicy,
+    exact_json,
+    retry_after,
+)
+from refund_pipeline.gateways.netsuite_auth import Authenticator, services_url
+from refund_pipeline.gateways.netsuite_records import body, record_from_json, record_from_rows
+from refund_pipeline.gateways.netsuite_suiteql import QueryRefused, Row, SuiteQL
+
+_READ_SECONDS = 90.0
+_CASH_REFUND = "/record/v1/cashRefund"
+_STRICT = {
+    # Without them a misspelled externalId would be dropped silently (contract 2.3).
+    "X-NetSuite-PropertyNameValidation": "Error",
+    "X-NetSuite-PropertyValueValidation": "Error",
+}
+_LOCATION = re.compile(r"/cashrefund/(\d{1,18})/?$", re.IGNORECASE | re.ASCII)
+_FIELD = re.compile(r"externalid|otherrefnum|custbody_[a-z0-9_]{1,60}", re.ASCII)
+_CODE = re.compile(r"[A-Z_]{1,60}", re.ASCII)
+_PATH = re.compile(r"[A-Za-z0-9_.\[\]]{1,100}", re.ASCII)
+_TOO_MANY = frozenset({"CONCURRENCY_LIMIT_EXCEEDED", "SSS_REQUEST_LIMIT_EXCEEDED"})
+_SAFE_TEXTS = (
+    # What NetSuite says without quoting our data; everything else of its text is left out.
+    re.compile(r"already exists", re.IGNORECASE),
+    re.compile(r"closed (transaction |accounting )?period", re.IGNORECASE),
+    re.compile(r"Please enter value\(s\) for: [\w ,/-]{1,100}"),
+    re.compile(r"Invalid \w{1,30} reference key \d{1,18} for subsidiary \d{1,18}"),
+)
+_FIND = """
+SELECT t.id, t.externalid, t.type, t.currency, t.memo, t.voided,
+       TO_CHAR(t.trandate, 'YYYY-MM-DD') AS trandate, {custom}
+       tl.id AS lineid, tl.mainline, tl.taxline, tl.iscogs, tl.donotdisplayline, tl.item, tl.foreignamount
+FROM transaction t JOIN transactionline tl ON tl.transaction = t.id
+WHERE t.externalid IN ({values}) ORDER BY t.id, tl.id
+"""
+_ORIGINS = """
+SELECT t.id, t.type, t.{field} AS ordernumber, t.entity, t.currency, t.voided, ml.subsidiary
+FROM transaction t JOIN transactionline ml ON ml.transaction = t.id AND ml.mainline = 'T'
+WHERE t.{field} IN ({values}) AND t.type IN ('CashSale', 'SalesOrd') ORDER BY t.id
+"""
+
+
+class NetSuite(Erp):
+    """One NetSuite account over SuiteTalk REST."""
+
+    def __init__(
+        self,
+        *,
+        account: str,
+        base_url: str | None,
+        authenticator: Authenticator,
+        custom_fields: Sequence[str] = (),
+        read_seconds: float = _READ_SECONDS,
+        policy: RetryPolicy | None = None,
+    ) -> None:
+        self._url = services_url(account, base_url)
+        self._authenticator = authenticator
+        self._http = Http("NetSuite", connections=50, read_seconds=read_seconds, policy=policy)
+        self._suiteql = SuiteQL(self._read)
+        self._custom_fields = tuple(_checked_field(name) for name in custom_fields)
+
+    @property
+    def requests_made(self) -> int:
+        """How many requests were sent, those for tokens among them."""
+        return self._http.requests_made + self._authenticator.requests_made
+
+    def find(self, external_ids: Sequence[str]) -> Mapping[str, ErpRecord]:
+        """Return records of any transaction type with their lines (contract suiteql 8c)."""
+        asked = {external_id.lower(): external_id for external_id in external_ids}
+        try:
+            rows = list(self._find_rows(external_ids))
+        except QueryRefused:
+            # A custom field can be on the record and yet be refused by SuiteQL (contract suiteql 1.1).
+            readable = tuple(name for name in self._custom_fields if self._is_readable(name))
+            if readable == self._custom_fields:
+                raise
+            self._custom_fields = readable
+            rows = list(self._find_rows(external_ids))
+        found: dict[str, ErpRecord] = {}
+        for _, group in groupby(sorted(rows, key=_record_order), key=lambda row: row["id"]):
+            record = record_from_rows(list(group), custom_fields=self._custom_fields)
+            key = asked.get(record.external_id.lower())
+            if key is not None:
+                found[key] = record
+        return found
+
+    def _find_rows(self, external_ids: Sequence[str]) -> Iterator[Row]:
+        custom = "".join(f"t.{name}, " for name in self._custom_fields)
+        query = _FIND.replace("{custom}", custom)
+        return self._suiteql.batched("looking refunds up in NetSuite", query, external_ids)
+
+    def _is_readable(self, field: str) -> bool:
+        query = f"SELECT t.{field} FROM transaction t WHERE t.id = 0 ORDER BY t.id"  # noqa: S608  (checked)
+        try:
+            return list(self._suiteql.rows("probing a custom field", query, [])) is not None
+        except QueryRefused:
+            return False
+
+    def look_up(self, external_id: str) -> ErpRecord | None:
+        """Return the record by its own address; one of another type under the id by SuiteQL."""
+        answer = self._read(
+            "reading a refund from NetSuite",
+            "GET",
+            f"{_CASH_REFUND}/eid:{external_id}",
+            params={"expandSubResources": "true"},
+        )
+        if answer.status == 200 and isinstance(answer.document, dict):  # noqa: PLR2004
+            return record_from_json(cast("dict[str, Any]", answer.document))
+        if answer.status in {400, 404}:  # both forms of "not there" (contract 9, question 4)
+            return self.find([external_id]).get(external_id)
+        if answer.status in {403, 405}:
+            raise Misconfigured(
+                f"NetSuite answered {answer.status} to reading a cash refund; check the role"
+            )
+        raise Unavailable(f"reading a refund from NetSuite: it answered {answer.status}")
+
+    def origins(
+        self, order_numbers: Sequence[str], *, fields: Sequence[str]
+    ) -> Mapping[str, Sequence[Origin]]:
+        """Return the sales of these orders that are not voided (contract suiteql 8b)."""
+        found: dict[str, list[Origin]] = {}
+        for field in fields:
+            missing = [number for number in order_numbers if number not in found]
+            if not missing:
+                break
+            query = _ORIGINS.replace("{field}", _checked_field(field))
+            for row in self._suiteql.batched("finding sales in NetSuite", query, missing):
+                if row.get("voided") != "T" and row.get("ordernumber"):
+                    found.setdefault(row["ordernumber"], []).append(_origin(row))
+        return found
+
+    def post(self, transaction: RefundTransaction) -> PostOutcome:
+        """Create one cash refund, once; nothing here repeats a write that may have been executed."""
+        content = exact_json(body(transaction)).encode()
+        try:
+            answer = self._send(
+                "POST",
+                _CASH_REFUND,
+                body=content,
+                headers={**_STRICT, "Content-Type": "application/json"},
+            )
+        except NoAnswer as error:
+            if error.sent:
+                return Uncertain(str(error))
+            raise Unavailable(f"posting refund {transaction.refund_id}: {error}") from None
+        return _outcome(answer)
+
+    def render(self, transaction: RefundTransaction) -> str:
+        """Return the exact body of the POST, indented."""
+        return exact_json(body(transaction), indent="\n")
+
+    def _read(
+        self,
+        doing: str,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send what is safe to repeat; a token NetSuite refuses is renewed once."""
+        for attempt in range(2):
+            signed = self._authenticator.headers()
+            answer = self._http.read(
+                doing,
+                method,
+                self._url + path,
+                params=params,
+                body=body,
+                headers={"Accept": "application/json", **(headers or {}), **signed},
+            )
+            if answer.status != 401 or attempt:  # noqa: PLR2004
+                break
+            self._authenticator.refused(signed)
+        return _authorised(answer)
+
+    def _send(self, method: str, path: str, *, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Send a write once; 401 means nothing was executed, so a renewed token may try again."""
+        for attempt in range(2):
+            signed = self._authenticator.headers()
+            answer = self._http.send(
+                method, self._url + path, body=body, headers={**headers, **signed}
+            )
+            if answer.status != 401 or attempt:  # noqa: PLR2004
+                break
+            self._authenticator.refused(signed)
+        return _authorised(answer)
+
+
+def _authorised(answer: Answer) -> Answer:
+    if answer.status == 401:  # noqa: PLR2004
+        raise Misconfigured(
+            "NetSuite refuses a fresh access token; check the integration, its role and its user"
+        )
+    return answer
+
+
+def _outcome(answer: Answer) -> PostOutcome:
+    """Return the meaning of an answer to a POST (contract netsuite 5.2 and 5.3)."""
+    status = answer.status
+    codes = [code for code, _, _ in _errors(answer)]
+    if status == 204:  # noqa: PLR2004
+        match = _LOCATION.search(answer.headers.get("Location", ""))
+        return Posted(match[1]) if match else Uncertain("NetSuite answered 204 without an id")
+    if status == 429 or _TOO_MANY.intersection(codes):  # noqa: PLR2004
+        return Busy(retry_after(answer))
+    if status in {403, 404, 405, 415}:
+        raise Misconfigured(
+            f"NetSuite answered {status} to creating a cash refund; check the role's permissions "
+            "and features"
+        )
+    if 400 <= status < 500 and answer.is_json:  # noqa: PLR2004
+        return Refused(_refusal(answer))
+    return Uncertain(f"NetSuite answered {status}")
+
+
+def _refusal(answer: Answer) -> str:
+    """Say why in codes, paths and texts known to hold no data of ours."""
+    parts = []
+    for code, path, detail in _errors(answer):
+        texts = [match[0] for pattern in _SAFE_TEXTS if (match := pattern.search(detail))]
+        parts.append(" ".join([code, *([f"at {path}"] if path else []), *texts]))
+    return "; ".join(parts) or f"NetSuite answered {answer.status} without a reason"
+
+
+def _errors(answer: Answer) -> list[tuple[str, str, str]]:
+    """Return (code, path, text) of each error; code and path only in the form they should have."""
+    document = answer.document if isinstance(answer.document, dict) else {}
+    details = document.get("o:errorDetails")
+    found = []
+    for item in details if isinstance(details, list) else []:
+        if isinstance(item, dict):
+            code, path = str(item.get("o:errorCode", "")), str(item.get("o:errorPath", ""))
+            found.append(
+                (
+                    code if _CODE.fullmatch(code) else "no code",
+                    path if _PATH.fullmatch(path) else "",
+                    str(item.get("detail", "")),
+                )
+            )
+    return found
+
+
+def _checked_field(name: str) -> str:
+    """Let only a plain field name into a query.
+
+    Raises:
+        Misconfigured: it is not one.
+    """
+    if not _FIELD.fullmatch(name.lower()):
+        raise Misconfigured(f"{name!r:.70} is not a field of a NetSuite transaction")
+    return name.lower()
+
+
+def _origin(row: Row) -> Origin:
+    return Origin(
+        kind=CASH_SALE if row.get("type") == "CashSale" else SALES_ORDER,
+        erp_id=row["id"],
+        entity=row.get("entity", ""),
+        subsidiary=row.get("subsidiary"),
+        currency=row.get("currency", ""),
+    )
+
+
+def _record_order(row: Row) -> tuple[int, int]:
+    return int(row["id"]), int(row.get("lineid", "0"))

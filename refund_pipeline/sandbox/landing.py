@@ -1,0 +1,140 @@
+"""The landing bucket of the sandbox: moto's S3 server on loopback, and a writer of landed files.
+
+Files are named and filled as NewStore's S3 export does it (contract 1.3). moto keeps its buckets
+per process, so every sandbox has a bucket of its own name.
+"""
+
+import gzip as gzip_format
+import random
+import secrets
+import string
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from moto.server import ThreadedMotoServer
+    from mypy_boto3_s3 import S3Client
+    from typing_extensions import Self
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_REGION = "us-east-1"
+_ALPHABET = string.ascii_letters + string.digits
+
+
+class LandingSandbox:
+    """One bucket on loopback. `seed` decides the random part of the files' names."""
+
+    def __init__(
+        self,
+        bucket: str | None = None,
+        prefix: str = "newstore/events",
+        tenant: str = "demo",
+        *,
+        seed: int = 7,
+    ) -> None:
+        self.bucket = bucket or f"landing-{secrets.token_hex(6)}"
+        self.prefix = prefix.strip("/")
+        self.tenant = tenant
+        self._random = random.Random(seed)
+        self._server: ThreadedMotoServer | None = None
+        self._client: S3Client | None = None
+
+    @property
+    def endpoint_url(self) -> str:
+        """The server's address; it exists once the sandbox has started."""
+        if self._server is None:
+            raise RuntimeError("the landing sandbox has not started")
+        host, port = self._server.get_host_and_port()
+        return f"http://{host}:{port}"
+
+    @property
+    def url(self) -> str:
+        """Where files land, as `s3://bucket/prefix`."""
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+    @property
+    def client(self) -> "S3Client":
+        """A boto3 client of the server."""
+        if self._client is None:
+            raise RuntimeError("the landing sandbox has not started")
+        return self._client
+
+    def env(self) -> dict[str, str]:
+        """Return the standard AWS variables that lead to this server."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": "sandbox",
+            "AWS_SECRET_ACCESS_KEY": "sandbox",
+            "AWS_DEFAULT_REGION": _REGION,
+        }
+
+    def start(self) -> None:
+        """Start the server and make the bucket."""
+        import boto3
+        from moto.server import ThreadedMotoServer
+
+        _quieten_access_log()
+        self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        self._server.start()
+        env = self.env()
+        self._client = boto3.client(
+            "s3",
+            endpoint_url=env["AWS_ENDPOINT_URL"],
+            aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+            region_name=_REGION,
+        )
+        self._client.create_bucket(Bucket=self.bucket)
+
+    def stop(self) -> None:
+        """Stop the server."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def __enter__(self) -> "Self":
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def land(
+        self,
+        lines: Sequence[str],
+        *,
+        at: datetime,
+        gzip: bool = False,
+        trailing_newline: bool = True,
+    ) -> str:
+        """Write one file of events, named by the aware time `at`, and return its key."""
+        body = ("\n".join(lines) + ("\n" if trailing_newline else "")).encode()
+        if gzip:
+            body = gzip_format.compress(body, mtime=0)
+        key = self.key(at)
+        self.client.put_object(Bucket=self.bucket, Key=key, Body=body)
+        return key
+
+    def key(self, at: datetime) -> str:
+        """Return a new key for a file created at the aware time `at`."""
+        milliseconds = (at - _EPOCH) // timedelta(milliseconds=1)
+        suffix = "".join(self._random.choices(_ALPHABET, k=12))
+        folder = f"{self.prefix}/{self.tenant}".lstrip("/")
+        return f"{folder}/{milliseconds}-data-{suffix}.export"
+
+
+def _quieten_access_log() -> None:
+    """Keep the server's line per request off the terminal."""
+    import logging
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
