@@ -49,20 +49,20 @@ class LocalDagster:
                 start_new_session=True,
             )
 
-    def wait_until_ready(self, *, timeout: float = 120.0) -> None:
+    def wait_until_ready(self, *, timeout: float = 90.0) -> None:
         """Wait until the UI answers and its code location is loaded.
 
         Raises:
             RuntimeError: Dagster ended, or does not answer in time; the log tells why.
         """
-        query = "{ repositoriesOrError { __typename } }"
+        query = "{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }"
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
                 raise RuntimeError(f"Dagster ended; {self.log} tells why")
             try:
                 answer = requests.post(self.url + "/graphql", json={"query": query}, timeout=10)
-                if answer.ok and "RepositoryConnection" in answer.text:
+                if answer.ok and answer.json()["data"]["repositoriesOrError"]["nodes"]:
                     return
             except requests.RequestException:
                 pass

@@ -149,8 +149,10 @@ def _path(location: Sequence[int | str], document: object) -> str:
             path += f"[{step}]"
             here = here[step] if step < len(here) else None
             continue
-        path += f".{step}" if path else str(step)
-        here = here.get(step) if isinstance(here, dict) else None
+        keys = here if isinstance(here, dict) else {}
+        name = next((key for key in keys if key == step), step)  # pydantic writes the key NO as 0
+        path += f".{name}" if path else str(name)
+        here = keys.get(step)
     return path
 
 

@@ -5,6 +5,7 @@ address for five minutes: nothing more is asked meanwhile. Messages hold statuse
 bodies. What is asked and how answers are read is `newstore.py`.
 """
 
+import json
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -13,8 +14,8 @@ from typing import TypeAlias, cast
 from urllib.parse import quote
 
 from refund_pipeline.domain.errors import Misconfigured, Unavailable
+from refund_pipeline.gateways.http import Answer, Http, checked_base_url
 from refund_pipeline.gateways.newstore_token import Token, TokenCache
-from refund_pipeline.gateways.newstore_transport import Answer, Sent, Transport, checked_url
 
 _QUERY = "/api/v1/org/data/query"
 _ACCOUNTS = "/v0/c/payments/accounts/"
@@ -58,9 +59,9 @@ class NewStoreApi:
         concurrency: int,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._transport = Transport(concurrency=concurrency)
-        self._base_url = checked_url(base_url, name="NEWSTORE_BASE_URL")
-        self._token_url = checked_url(token_url, name="NEWSTORE_TOKEN_URL")
+        self._http = Http("NewStore", connections=concurrency)
+        self._base_url = checked_base_url(base_url, name="NEWSTORE_BASE_URL")
+        self._token_url = checked_base_url(token_url, name="NEWSTORE_TOKEN_URL")
         self._client_id = client_id
         self._client_secret = client_secret
         self._monotonic = monotonic
@@ -70,16 +71,16 @@ class NewStoreApi:
     @property
     def requests_made(self) -> int:
         """How many HTTP requests were made so far, tokens and retries included."""
-        return self._transport.requests_made
+        return self._http.requests_made
 
     def close(self) -> None:
         """Close the connections."""
-        self._transport.close()
+        self._http.close()
 
     def graphql(self, query: str, variables: Mapping[str, str]) -> GraphqlAnswer:
         """Run one query. `errors` are a refusal, also with HTTP 200."""
-        body = {"query": query, "variables": dict(variables)}
-        answer = self._ask("asking NewStore for orders", "POST", _QUERY, {"json": body})
+        body = json.dumps({"query": query, "variables": dict(variables)}).encode()
+        answer = self._ask("asking NewStore for orders", "POST", _QUERY, body)
         document = answer.document if isinstance(answer.document, dict) else {}
         errors, data = document.get("errors"), document.get("data")
         if errors or answer.status == _BAD_REQUEST:
@@ -98,12 +99,12 @@ class NewStoreApi:
     def payment_account(self, account_id: str) -> Answer:
         """Read one payment account; the caller decides what its status means."""
         path = _ACCOUNTS + quote(account_id, safe="")
-        return self._ask(f"reading NewStore's payment account {account_id}", "GET", path, {})
+        return self._ask(f"reading NewStore's payment account {account_id}", "GET", path)
 
-    def _ask(self, doing: str, method: str, path: str, sent: Sent) -> Answer:
-        answer, token = self._ask_with_token(doing, method, path, sent, refused=None)
+    def _ask(self, doing: str, method: str, path: str, body: bytes | None = None) -> Answer:
+        answer, token = self._ask_with_token(doing, method, path, body, refused=None)
         if answer.status in _REFUSED:
-            answer, _ = self._ask_with_token(doing, method, path, sent, refused=token)
+            answer, _ = self._ask_with_token(doing, method, path, body, refused=token)
         if answer.status in _REFUSED:
             raise Misconfigured(
                 f"{doing}: NewStore answered {answer.status} to a new token; give the API client"
@@ -112,16 +113,28 @@ class NewStoreApi:
         return answer
 
     def _ask_with_token(
-        self, doing: str, method: str, path: str, sent: Sent, *, refused: str | None
+        self, doing: str, method: str, path: str, body: bytes | None, *, refused: str | None
     ) -> tuple[Answer, str]:
         token = self._tokens.current(refused=refused)
-        authorised: Sent = {**sent, "headers": {"Authorization": f"Bearer {token}"}}
-        return self._read(doing, method, self._base_url + path, authorised), token
+        headers = {"Authorization": f"Bearer {token}"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        url = self._base_url + path
+        return self._read(doing, method, url, body=body, headers=headers), token
 
-    def _read(self, doing: str, method: str, url: str, sent: Sent) -> Answer:
+    def _read(
+        self,
+        doing: str,
+        method: str,
+        url: str,
+        *,
+        body: bytes | None = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         """Send one request, unless NewStore blocks this address."""
         self._stop_while_blocked(doing)
-        answer = self._transport.read(doing, method, url, sent)
+        answer = self._http.read(doing, method, url, body=body, form=form, headers=headers)
         if answer.status == _FORBIDDEN and not answer.is_json:
             self._blocked_until = self._monotonic() + _BLOCK_SECONDS
             self._stop_while_blocked(doing)
@@ -134,7 +147,7 @@ class NewStoreApi:
             "client_id": self._client_id,
             "client_secret": self._client_secret,
         }
-        answer = self._read(doing, "POST", self._token_url, {"data": form})
+        answer = self._read(doing, "POST", self._token_url, form=form)
         document = answer.document if isinstance(answer.document, dict) else {}
         value, expires_in = document.get("access_token"), document.get("expires_in")
         if answer.status != _OK or not isinstance(value, str) or not value:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 DEFAULT_NETSUITE_CONCURRENCY = 2
 """Everybody's integrations share one pool of requests of the account (contract netsuite 5.4)."""
 
+_MOST_CONCURRENCY = 50
+
 
 def start_date() -> date | None:
     """Return REFUNDS_START_DATE, the first landing day that is ours; None while it is not set.
@@ -162,7 +164,9 @@ class NetSuiteResource(dg.ConfigurableResource):
     certificate_id: str
     private_key: str = Field(default="", description="PEM; or name a file that holds it.")
     private_key_file: str = ""
-    concurrency: int = Field(default=DEFAULT_NETSUITE_CONCURRENCY, ge=1, le=50)
+    concurrency: int = Field(
+        default=DEFAULT_NETSUITE_CONCURRENCY, description="Requests at a time, 1 to 50."
+    )
     _netsuite: "NetSuite | None" = PrivateAttr(default=None)
 
     def open(self, custom_fields: tuple[str, ...] = ()) -> "NetSuite":
@@ -175,6 +179,8 @@ class NetSuiteResource(dg.ConfigurableResource):
             from refund_pipeline.gateways.netsuite import NetSuite
             from refund_pipeline.gateways.netsuite_auth import OAuth2ClientCredentials
 
+            if not 1 <= self.concurrency <= _MOST_CONCURRENCY:
+                raise Misconfigured("NETSUITE_CONCURRENCY must be between 1 and 50")
             if self.auth != "oauth2":
                 raise Misconfigured(f"NETSUITE_AUTH is {self.auth!r}; only oauth2 is supported")
             authenticator = OAuth2ClientCredentials(

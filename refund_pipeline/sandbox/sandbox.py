@@ -4,7 +4,6 @@
 """
 
 import contextlib
-import functools
 import os
 import shlex
 import signal
@@ -147,6 +146,10 @@ class Sandbox:
         return path
 
 
+def _print_at_once(line: str) -> None:
+    print(line, flush=True)
+
+
 def run_until_stopped(
     env_file: Path | None = None,
     seed: int = 7,
@@ -155,7 +158,7 @@ def run_until_stopped(
     beside: Callable[[dict[str, str]], Stoppable] | None = None,
     interval: float = 30.0,
     stopped: threading.Event | None = None,
-    write: Callable[[str], None] = functools.partial(print, flush=True),
+    write: Callable[[str], None] = _print_at_once,
 ) -> None:
     """Run the sandbox until SIGINT or SIGTERM, landing a new refund every `interval` seconds.
 

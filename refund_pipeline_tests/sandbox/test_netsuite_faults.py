@@ -94,7 +94,7 @@ def test_an_outage_can_end_by_itself(client, sandbox, clock):
 
 
 def test_requests_above_the_concurrency_limit_are_refused_and_do_nothing():
-    with NetSuiteSandbox(concurrency_limit=2, latency=0.3) as sandbox:
+    with NetSuiteSandbox(concurrency_limit=2, latency=0.15) as sandbox:
         client = RawClient(sandbox)
         client.get("record/v1/cashRefund")
         with ThreadPoolExecutor(6) as pool:
@@ -110,7 +110,7 @@ def test_requests_above_the_concurrency_limit_are_refused_and_do_nothing():
 
 
 def test_requests_within_the_limit_are_served_side_by_side():
-    with NetSuiteSandbox(concurrency_limit=3, latency=0.2) as sandbox:
+    with NetSuiteSandbox(concurrency_limit=3, latency=0.1) as sandbox:
         client = RawClient(sandbox)
         client.get("record/v1/cashRefund")
         with ThreadPoolExecutor(3) as pool:

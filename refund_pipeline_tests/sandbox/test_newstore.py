@@ -342,6 +342,23 @@ def test_an_order_of_another_tenant_is_null(caller: Caller) -> None:
     assert answer.json() == {"data": {"order": None}}
 
 
+def test_an_own_order_is_null_when_asked_for_by_another_tenants_name(caller: Caller) -> None:
+    caller.newstore.add_order(order())
+    answer = caller.query(f'{{ order(id: "{ORDER_ID}", tenant: "other") {{ id }} }}')
+    assert answer.json() == {"data": {"order": None}}
+
+
+def test_an_account_of_another_tenant_is_404(caller: Caller) -> None:
+    caller.newstore.add_order(order(tenant="other"))
+    assert caller.account().status_code == 404
+
+
+def test_a_page_that_fits_exactly_is_the_last_one(caller: Caller) -> None:
+    caller.newstore.add_order(order())
+    page = caller.order("items(first: 1) { pageInfo { hasNextPage } }")["items"]
+    assert page["pageInfo"]["hasNextPage"] is False
+
+
 def test_times_get_a_zone_by_header(caller: Caller) -> None:
     caller.newstore.add_order(order())
     caller.session.headers["Force-Render-Timezone"] = "true"

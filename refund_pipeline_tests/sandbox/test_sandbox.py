@@ -14,6 +14,7 @@ import requests
 
 from refund_pipeline.sandbox import sandbox as sandbox_module
 from refund_pipeline.sandbox.newstore import NewStoreSandbox
+from refund_pipeline.sandbox.retailer import Retailer, SandboxRefund
 from refund_pipeline.sandbox.sandbox import Sandbox, run_until_stopped
 
 NAMES = {
@@ -162,6 +163,20 @@ def test_running_lands_a_week_a_demo_day_and_then_one_refund_after_another(
     monkeypatch.setattr(sandbox_module.LandingSandbox, "land", count)
     run_until_stopped(stopped=StopAfter(3), write=lambda _: None)
     assert len(landed) == 7 + 6 + 3
+
+
+def test_every_second_new_refund_is_paid_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[SandboxRefund] = []
+    any_refund = Retailer.any_refund
+
+    def keep(self, at, **how):
+        made.append(any_refund(self, at, **how))
+        return made[-1]
+
+    monkeypatch.setattr(Retailer, "any_refund", keep)
+    run_until_stopped(stopped=StopAfter(3), write=lambda _: None)
+    delays = [refund.payments_available_at - refund.requested_at for refund in made[-3:]]
+    assert [delay.total_seconds() for delay in delays] == [0, 25, 0]
 
 
 def test_the_process_ends_cleanly_on_sigterm(tmp_path: Path) -> None:

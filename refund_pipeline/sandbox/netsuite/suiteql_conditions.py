@@ -1,4 +1,4 @@
-"""Compile SuiteQL conditions: comparisons that behave like Oracle's, lists, LIKE, null tests, logic.
+"""Compile SuiteQL conditions: Oracle-like comparisons, lists, LIKE, null tests, logic.
 
 A condition class that has no entry here is refused. Expressions are in `suiteql_expressions.py`.
 """
