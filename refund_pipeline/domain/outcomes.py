@@ -1,5 +1,6 @@
 """What a write to the ERP can come to, and what a look-up can find. Every caller matches all of them."""
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -85,7 +86,7 @@ def differences(transaction: RefundTransaction, record: ErpRecord) -> tuple[str,
     actual = sorted((line.item, line.amount) for line in record.lines)
     if wanted != actual:
         found.append(f"lines {_lines(actual)} instead of {_lines(wanted)}")
-    if transaction.order_number not in _references(transaction, record):
+    if not _refers_to_order(transaction, record):
         found.append(f"no reference to order {transaction.order_number}")
     return tuple(found)
 
@@ -94,8 +95,10 @@ def _lines(lines: list[tuple[str, Decimal]]) -> str:
     return "[" + ", ".join(f"{item}: {amount}" for item, amount in lines) + "]"
 
 
-def _references(transaction: RefundTransaction, record: ErpRecord) -> tuple[str, ...]:
-    """Return what the record says about its order: the words of its memo and our custom field."""
-    ours = {name for name, value in transaction.custom_fields if value == transaction.order_number}
-    custom = tuple(value for name, value in record.custom if name in ours)
-    return custom + tuple((record.memo or "").split())
+def _refers_to_order(transaction: RefundTransaction, record: ErpRecord) -> bool:
+    """Look for the order number in our custom field, and as a whole word or words in the memo."""
+    number = transaction.order_number
+    ours = {name for name, value in transaction.custom_fields if value == number}
+    if any(name in ours and value == number for name, value in record.custom):
+        return True
+    return re.search(rf"(?<!\S){re.escape(number)}(?!\S)", record.memo or "") is not None

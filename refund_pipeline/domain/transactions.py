@@ -6,6 +6,7 @@ What does not fit is held with the mapping row to add; nothing is guessed.
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -22,6 +23,8 @@ from refund_pipeline.domain.payments import PaymentLine
 
 CASH_SALE = "cash_sale"
 SALES_ORDER = "sales_order"
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+"""Only these lose nothing with their hyphens."""
 _LONGEST_EXTERNAL_ID = 40  # contract netsuite section 9, question 11
 
 
@@ -112,7 +115,7 @@ Built: TypeAlias = Ready | AwaitingOrigin | Held | Skipped
 def external_id(refund_id: str, prefix: str) -> str:
     """Return the ERP's external id of a refund: pure, lower case, at most 40 characters."""
     candidate = prefix + refund_id.replace("-", "").lower()
-    if len(candidate) <= _LONGEST_EXTERNAL_ID and len(refund_id.replace("-", "")) == 32:
+    if _UUID.fullmatch(refund_id.lower()) and len(candidate) <= _LONGEST_EXTERNAL_ID:
         return candidate
     return prefix + hashlib.sha256(refund_id.encode()).hexdigest()[:32]
 

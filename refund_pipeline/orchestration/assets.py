@@ -48,7 +48,7 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
 
         day = day_of(context.partition_key)
         with systemic_failures():
-            book = ledger.open(context.run_id)
+            book = ledger.open(context.run.run_id)
             read = read_landing_day(
                 day, bucket=landing_bucket.open(), ledger=book, tenant=landing_bucket.tenant
             )
@@ -91,7 +91,7 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
 
         day = day_of(context.partition_key)
         with systemic_failures():
-            book = ledger.open(context.run_id)
+            book = ledger.open(context.run.run_id)
             fetched = fetch_payments(
                 day,
                 ledger=book,
@@ -132,7 +132,7 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
 
         day = day_of(context.partition_key)
         with systemic_failures():
-            book = ledger.open(context.run_id)
+            book = ledger.open(context.run.run_id)
             loaded = mapping.load()
             built = build_transactions(
                 day,
@@ -175,7 +175,7 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
 
         day = day_of(context.partition_key)
         with systemic_failures():
-            book = ledger.open(context.run_id)
+            book = ledger.open(context.run.run_id)
             gateway = erp.open(mapping.load().mapping.custom_body_fields)
             if options.dry_run:
                 work = book.refunds_to_post(day, refund_ids=options.only)
@@ -239,7 +239,7 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
 
         day = day_of(context.partition_key)
         with systemic_failures():
-            book = ledger.open(context.run_id)
+            book = ledger.open(context.run.run_id)
             result = reconcile(
                 day,
                 ledger=book,
