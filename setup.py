@@ -7,7 +7,7 @@ from setuptools import find_packages, setup
 setup(
     name="refund-pipeline",
     version="0.1.0",
-    description="NewStore appeasement refunds into Oracle NetSuite, exactly once, as a Dagster asset job",
+    description="NewStore appeasement refunds into NetSuite, exactly once, as a Dagster job",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
@@ -31,6 +31,7 @@ setup(
         "pyyaml>=6.0",  # the mapping file
         "pyjwt[crypto]>=2.10",  # NetSuite's OAuth 2.0 client assertion
         "stamina>=25.1",  # retries of reads
+        "typing-extensions>=4.10",  # assert_never on Python 3.10
         "typing-extensions>=4.10",  # assert_never on Python 3.10
         "click>=8.1",  # the command line
         "rich>=13.9",  # tables and progress for people at the shell

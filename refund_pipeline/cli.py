@@ -1,4 +1,4 @@
-"""The command line, `refund-pipeline`. Commands import what they need when they run, so that each starts fast."""
+"""The command line, `refund-pipeline`; a command imports what it needs when it runs."""
 
 import sys
 from pathlib import Path

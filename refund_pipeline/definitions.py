@@ -1,6 +1,7 @@
 """The map of everything: assets, checks, job, sensors, schedule and resources of one tenant.
 
-`build_definitions` makes fresh definitions; tests and other deployments replace resources by name instead of patching.
+`build_definitions` makes fresh definitions; tests and other deployments replace resources by name
+instead of patching.
 """
 
 from datetime import date
@@ -22,7 +23,7 @@ EARLIEST_DAY = date(2025, 1, 1)
 
 
 def build_definitions(**overrides: object) -> dg.Definitions:
-    """Return the definitions, with resources replaced by name: `build_definitions(erp=..., clock=...)`.
+    """Return the definitions, with resources replaced by name: `build_definitions(erp=...)`.
 
     Raises:
         Misconfigured: REFUNDS_START_DATE is not a date.

@@ -1,7 +1,7 @@
 """`make demo` and `make dev`: the real job under a real Dagster, against the sandbox.
 
-The demo ends by itself when every refund is posted or held. Its verdict is asked from the sandbox's ERP, not from the
-ledger.
+The demo ends by itself when every refund is posted or held. Its verdict is asked from the sandbox's
+ERP, not from the ledger.
 """
 
 import os
@@ -111,7 +111,7 @@ def run_demo(*, seed: int) -> int:
 def _watch(
     console: Console, sandbox: Sandbox, ledger: Ledger, day: DemoDay, started: float
 ) -> bool:
-    """Show progress until everything is posted or held, and stage one short ERP outage; False when time runs out."""
+    """Show progress until all is posted or held, and stage a short ERP outage; False: too slow."""
     outage_over = False
     with Live(console=console, refresh_per_second=2) as live:
         while time.monotonic() - started < _LONGEST:
@@ -153,9 +153,7 @@ def _finished_runs() -> tuple[int, int]:
     return len(runs), sum("dagster/retry_number" in run.tags for run in runs)
 
 
-def _print_result(
-    console: Console, ledger: Ledger, day: DemoDay, runs: tuple[int, int]
-) -> None:
+def _print_result(console: Console, ledger: Ledger, day: DemoDay, runs: tuple[int, int]) -> None:
     import pandas as pd
 
     totals: list[StatusTotal] = ledger.status_totals()
@@ -198,7 +196,8 @@ def _print_verdict(
     console.print("Asked from the sandbox ERP, not from the ledger:")
     good = verdict.good and done
     console.print(
-        f"{len(verdict.lost)} lost, {len(verdict.twice)} twice", style="bold green" if good else "red"
+        f"{len(verdict.lost)} lost, {len(verdict.twice)} twice",
+        style="bold green" if good else "red",
     )
     for name in ("lost", "twice", "wrong"):
         for refund_id in getattr(verdict, name):

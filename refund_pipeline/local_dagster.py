@@ -1,5 +1,6 @@
-"""Dagster's web server and daemon as child processes on this machine, for `make dev` and `make demo`."""
+"""Dagster's web server and daemon as child processes, for `make dev` and `make demo`."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import requests
+from typing_extensions import Self
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 _STOP_SECONDS = 20
@@ -78,17 +80,13 @@ class LocalDagster:
         if self._process is None:
             return
         self._process.send_signal(signal.SIGINT)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait()
 
-    def __enter__(self) -> "LocalDagster":
+    def __enter__(self) -> Self:
         self.start()
         return self
 

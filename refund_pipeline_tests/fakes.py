@@ -1,5 +1,6 @@
 """Hand-written stand-ins for the outside world, and makers of refunds for tests."""
 
+import json
 import random
 import threading
 import uuid
@@ -8,7 +9,9 @@ from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 
-from refund_pipeline.domain.events import RefundEvent
+import yaml
+
+from refund_pipeline.domain.events import REFUND_ISSUED, RefundEvent
 from refund_pipeline.domain.mapping import Mapping as RefundMapping
 from refund_pipeline.domain.orders import Order, OrderItem
 from refund_pipeline.domain.outcomes import (
@@ -31,7 +34,8 @@ from refund_pipeline.domain.transactions import (
 from refund_pipeline.gateways.erp import Erp
 from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline.gateways.ledger.rows import LandedFile, PaymentRow, TransactionRow
-import yaml
+from refund_pipeline.gateways.newstore_accounts import AccountFailed
+from refund_pipeline.gateways.newstore_orders import OrderFailed
 
 DAY = date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
@@ -164,10 +168,11 @@ def record_of(posted: RefundTransaction, erp_id: str) -> ErpRecord:
 
 
 class FakeErp(Erp):
-    """An ERP in memory: external ids are unique, everything is counted, the next answers can be scripted.
+    """An ERP in memory: external ids are unique, calls are counted, answers can be scripted.
 
-    Scripts, one per POST: "lost" commits and gives no answer, "dropped" does neither, "refused" refuses,
-    "created" refuses although it commits; an exception or an outcome is raised or returned as it is.
+    Scripts, one per POST: "lost" commits and gives no answer, "dropped" does neither, "refused"
+    refuses, "created" refuses although it commits; an exception or an outcome is raised or returned
+    as it is.
     """
 
     def __init__(self, scripts: Sequence[object] = ()) -> None:
@@ -222,3 +227,104 @@ class FakeErp(Erp):
     @property
     def requests_made(self) -> int:
         return self._requests
+
+
+def event_line(number: int = 1, **changes: object) -> str:
+    """Write `event(number)` as a line; `tenant` changes the envelope, the rest its payload."""
+    of = event(number)
+    payload: dict[str, object] = {
+        "id": of.refund_id,
+        "order_id": of.order_id,
+        "payment_account_id": of.payment_account_id,
+        "amount": str(of.amount),
+        "currency": of.currency,
+        "requested_at": of.requested_at.isoformat(),
+    }
+    tenant = changes.pop("tenant", of.tenant)
+    return json.dumps(
+        {
+            "tenant": tenant,
+            "name": REFUND_ISSUED,
+            "published_at": of.published_at.isoformat(),
+            "payload": {**payload, **changes},
+        }
+    )
+
+
+class FakeNewStore:
+    """NewStore in memory: what is not put in is not visible; requests and what they ask are kept."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Order | OrderFailed] = {}
+        self.accounts: dict[str, tuple[PaymentTransaction, ...] | AccountFailed] = {}
+        self.orders_asked: list[Sequence[str]] = []
+        self.accounts_asked: list[Sequence[str]] = []
+
+    def show(self, *refunds: RefundEvent) -> None:
+        """Make orders and complete payments of these refunds visible."""
+        for of in refunds:
+            self.known[of.order_id] = order(of)
+            self.accounts[of.payment_account_id] = account(of)
+
+    def orders(self, order_ids: Sequence[str]) -> Mapping[str, Order | OrderFailed]:
+        self.orders_asked.append(order_ids)
+        return {key: self.known[key] for key in order_ids if key in self.known}
+
+    def payment_transactions(
+        self, account_ids: Sequence[str]
+    ) -> Mapping[str, tuple[PaymentTransaction, ...] | AccountFailed | None]:
+        self.accounts_asked.append(account_ids)
+        return {key: self.accounts.get(key) for key in account_ids}
+
+    @property
+    def requests_made(self) -> int:
+        return len(self.orders_asked) + sum(map(len, self.accounts_asked))
+
+
+def landed_ledger(path: Path, events: Sequence[RefundEvent], clock: FakeClock) -> Ledger:
+    """Return a ledger in which these refunds landed on DAY and nothing else happened."""
+    ledger = Ledger(f"sqlite:///{path / 'ledger.db'}", clock=clock.now, run_id="test")
+    ledger.record_file(
+        LandedFile("key", "etag", DAY, 1),
+        events=list(enumerate(events, 1)),
+        rejected=[],
+        other_events={},
+        lines=len(events),
+    )
+    return ledger
+
+
+class FakeErpWithSales(FakeErp):
+    """A `FakeErp` that knows sales; what it is asked for is kept."""
+
+    def __init__(
+        self, sales: Mapping[str, Sequence[Origin]], scripts: Sequence[object] = ()
+    ) -> None:
+        super().__init__(scripts)
+        self.sales = dict(sales)
+        self.origins_asked: list[Sequence[str]] = []
+
+    def origins(
+        self, order_numbers: Sequence[str], *, fields: Sequence[str]
+    ) -> Mapping[str, Sequence[Origin]]:
+        self._requests += 1
+        self.origins_asked.append(order_numbers)
+        return {key: self.sales[key] for key in order_numbers if key in self.sales}
+
+
+def sales_of(*refunds: RefundEvent) -> dict[str, list[Origin]]:
+    """Return the cash sale of each refund's order, by order number."""
+    return {order(of).order_number: [cash_sale(of)] for of in refunds}
+
+
+def proven_ledger(path: Path, events: Sequence[RefundEvent], clock: FakeClock) -> Ledger:
+    """Return a ledger in which the payments of these refunds are proven and nothing is built."""
+    ledger = landed_ledger(path, events, clock)
+    ledger.save_payments(
+        [
+            PaymentRow(item.refund_id, order(item), PaymentsAvailable(payment_lines(item)), 1, None)
+            for item in events
+            if item.return_id is None and not item.is_historical
+        ]
+    )
+    return ledger

@@ -1,1 +1,1 @@
-"""What a refund is and when it may be posted: pure Python, no I/O, no Dagster, no clock of its own."""
+"""What a refund is and when it may be posted: pure Python, no I/O, no Dagster, no own clock."""

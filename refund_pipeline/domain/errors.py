@@ -1,4 +1,4 @@
-"""The exceptions every caller would stop at. Expected outcomes are return types (`outcomes.py`), not exceptions.
+"""The exceptions every caller would stop at; expected outcomes are types, see `outcomes.py`.
 
 PipelineError
 ├── InvalidAmount         an amount that is not exact money of its currency
@@ -6,10 +6,10 @@ PipelineError
 ├── InvalidTransaction    a refund transaction that does not balance; a defect, never posted
 └── SystemicFailure       nothing in this batch can go on: stop, touch no more rows
     ├── Unavailable           the other side is down or unreachable; worth trying again later
-    └── Misconfigured         credentials refused, permission missing, unknown column; a person must act
+    └── Misconfigured         credentials or a setting refused; a person must act
 
-A message says what was being done, to which refund, and what the reader can do. It holds ids and status codes, never
-names, e-mails, card numbers, tokens or raw bodies.
+A message says what was being done, to which refund, and what the reader can do. It holds ids and
+status codes, never names, e-mails, card numbers, tokens or raw bodies.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,7 @@
-"""Lines of a landed file: parsed into a refund event, another event, or a rejection that lists every problem.
+"""Lines of a landed file: a refund event, another event, or a rejection with every problem.
 
-Envelope and payload per contract newstore 2.1 and 2.2. Unknown fields are ignored; notes, names and e-mails are dropped.
+Envelope and payload per contract newstore 2.1 and 2.2. Unknown fields are ignored; notes, names and
+e-mails are dropped.
 """
 
 import hashlib
@@ -46,7 +47,7 @@ class RefundEvent:
 
     @property
     def content_hash(self) -> str:
-        """Equal for equal refunds; `published_at` is left out, since NewStore may publish a refund again."""
+        """Equal for equal refunds, whenever they are published."""
         content = [
             self.order_id,
             self.payment_account_id,
@@ -70,7 +71,7 @@ class OtherEvent:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A line nobody can read as an event. `problems` are sentences with JSON paths and hold no values of the line."""
+    """A line that is no event; `problems` are sentences with JSON paths and no values."""
 
     problems: tuple[str, ...]
 
@@ -79,7 +80,7 @@ ParsedLine: TypeAlias = RefundEvent | OtherEvent | Rejected
 
 
 def canonical_id(value: str) -> str:
-    """Write a refund id, or a correlation id to compare with it, in the one spelling used as identity."""
+    """Write a refund id, or a correlation id to compare with it, in its one spelling."""
     text = value.lower()
     return str(uuid.UUID(text)) if _BARE_UUID.fullmatch(text) else text
 

@@ -1,4 +1,6 @@
-"""What finance decides, as typed data: tenders, items, stores, policies. Reading the YAML is `gateways/mapping_file.py`.
+"""What finance decides, as typed data: tenders, items, stores, policies.
+
+Reading the YAML is `gateways/mapping_file.py`.
 
 A look-up that finds nothing returns the exact row to add, so that a held refund names its own cure.
 """
@@ -37,7 +39,7 @@ def _known_currency(code: str) -> str:
 
 
 class Place(_Row):
-    """Where refunds of a store, or of web orders in one currency, are booked; the zone decides the business date."""
+    """Where refunds of a store, or of web orders, are booked; the zone decides the date."""
 
     location: InternalId
     subsidiary: InternalId
@@ -146,7 +148,7 @@ class Mapping(_Row):
         return rows
 
     def tender_item(self, method: str, provider: str, currency: str) -> str | None:
-        """Return the payment item of a tender: the narrowest row that fits, provider before currency."""
+        """Return the payment item of a tender by the narrowest row, provider before currency."""
         rows = {row.key: row.item for row in self.tenders}
         name, by = method.lower(), provider.lower()
         for key in (

@@ -1,4 +1,4 @@
-"""The order a refund belongs to, as far as posting needs it; no customer data is fetched or kept (design, decision 15)."""
+"""The order a refund belongs to, as far as posting needs it; nothing about the customer."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +29,7 @@ class Order:
     """The external id of the order: the number finance and the ERP know."""
     placed_at: datetime | None
     store_id: str | None
-    """NewStore's demand location; a store for store orders, empty or a channel name for web orders."""
+    """NewStore's demand location: a store, or empty or a channel name for web orders."""
     currency: str
     channel: str | None
     channel_type: str | None
@@ -42,7 +42,7 @@ class Order:
 
     @property
     def is_cash_and_carry(self) -> bool:
-        """Whether everything was handed over in the store (contract newstore 5.2: null counts as handed over)."""
+        """Whether all was handed over in the store; null counts as that (contract newstore 5.2)."""
         return (
             self.is_store_order
             and bool(self.items)

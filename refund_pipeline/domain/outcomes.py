@@ -1,4 +1,4 @@
-"""What a write to the ERP can come to, and what a look-up can find. Every caller matches all of them."""
+"""What a write to the ERP can come to, and what a look-up can find."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The ERP said no to the content. The record may exist all the same: look up before believing it.
+    """The ERP said no. The record may exist all the same: look up before believing it.
 
     `detail` holds the ERP's codes and paths, never its free text.
     """
@@ -74,7 +74,7 @@ CASH_REFUND = "cash_refund"
 
 
 def differences(transaction: RefundTransaction, record: ErpRecord) -> tuple[str, ...]:
-    """Say how the ERP's record differs from what we would write: kind, currency, amounts per item, order reference."""
+    """Say how the ERP's record differs: kind, currency, amounts per item, order reference."""
     found: list[str] = []
     if record.kind != CASH_REFUND:
         found.append(f"it is a {record.kind}, not a cash refund")

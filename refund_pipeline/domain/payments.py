@@ -1,6 +1,7 @@
 """Which payment lines of an order's account belong to a refund, and whether they prove its amount.
 
-Attribution is by correlation id (contract newstore 4.4, design decision 13); magnitude is by kind, never by sign (4.2).
+Attribution is by correlation id (contract newstore 4.4, design decision 13); magnitude is by kind,
+never by sign (4.2).
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""When an outstanding refund is tried again, and when waiting for payments fails the run (design, section 7)."""
+"""When an outstanding refund is tried again, and when waiting fails the run (design 7)."""
 
 import random
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ _JITTER = 0.1
 
 
 def next_attempt(attempts: int, *, now: datetime, random_source: random.Random) -> datetime:
-    """Return when to try again after `attempts` (≥ 1) tries: 1 min doubling to 1 h, jittered by ± 10 %."""
+    """Return when to try again after `attempts` tries: 1 min doubling to 1 h, ± 10 %."""
     doublings = min(max(attempts - FAST_ATTEMPTS, 0), 10)
     delay: timedelta = min(_FIRST_DELAY * 2**doublings, _LONGEST_DELAY)
     return now + delay * (1 + _JITTER * (2 * random_source.random() - 1))

@@ -1,7 +1,7 @@
-"""Build the ERP-neutral refund transaction: a pure function of event, order, payments, origin and mapping.
+"""Build the ERP-neutral refund transaction from event, order, payments, origin and mapping.
 
-Model `payment_lines` (contract netsuite 6.2, model A): + appeasement item, - one payment item per payment line, total 0.
-What does not fit is held with the mapping row to add; nothing is guessed.
+Model `payment_lines` (contract netsuite 6.2, model A): + appeasement item, - one payment item per
+payment line, total 0. What does not fit is held with the mapping row to add; nothing is guessed.
 """
 
 import hashlib
@@ -52,7 +52,7 @@ class TransactionLine:
 
 @dataclass(frozen=True, slots=True)
 class RefundTransaction:
-    """One balanced refund transaction, ready to be written to the ERP; ids are the ERP's internal ids."""
+    """One balanced refund transaction; ids are the ERP's internal ids."""
 
     refund_id: str
     external_id: str
@@ -143,7 +143,7 @@ def build_transaction(
     *,
     now: datetime,
 ) -> Built:
-    """Build the refund transaction of `event`; `origins` are the ERP's sales of its order, `now` is aware."""
+    """Build the refund transaction of `event`; `origins` are the ERP's sales of its order."""
     if order.currency and order.currency != event.currency:
         return Held(
             "currency_mismatch",
@@ -197,7 +197,7 @@ def build_transaction(
 
 
 def check_balance(transaction: RefundTransaction) -> None:
-    """Refuse a transaction whose lines do not sum to zero or whose appeasement line is not the refund's amount.
+    """Refuse a transaction whose lines do not sum to zero, or do not refund its amount.
 
     Raises:
         InvalidTransaction: it would be unbalanced in the ERP.
@@ -227,7 +227,8 @@ def _mapping_gaps(
     gaps = []
     for line in payments:
         if mapping.tender_item(line.method, line.provider, line.currency) is None:
-            row = f'- {{ method: {line.method}, provider: {line.provider}, item: "<payment item id>" }}'
+            tender = f"method: {line.method}, provider: {line.provider}"
+            row = f'- {{ {tender}, item: "<payment item id>" }}'
             gaps.append(Held("unmapped_tender", missing_row("tenders", row)))
     if event.currency not in mapping.currencies:
         row = f'{event.currency}: "<currency id>"'

@@ -1,1 +1,1 @@
-"""The outside world, one module each. Only here are a library's exceptions caught and turned into outcomes."""
+"""The outside world, one module each; only here are a library's exceptions caught."""

@@ -1,4 +1,4 @@
-"""What the pipeline asks of any ERP: find records, find origins, post. Another ERP is one module that implements this.
+"""What the pipeline asks of any ERP; another ERP is one module that implements this.
 
 Every method raises `Unavailable` or `Misconfigured` when the whole batch cannot go on.
 """
@@ -15,20 +15,20 @@ class Erp(ABC):
 
     @abstractmethod
     def find(self, external_ids: Sequence[str]) -> Mapping[str, ErpRecord]:
-        """Return the records of any transaction type that bear these external ids, with their lines, in batches.
+        """Return the records of any transaction type with these external ids, in batches.
 
         Keys are the external ids as asked for; ids without a record are absent.
         """
 
     @abstractmethod
     def look_up(self, external_id: str) -> ErpRecord | None:
-        """Return the one record with this external id from the ERP's authoritative source, not an index."""
+        """Return the record with this external id from the ERP itself, not from an index."""
 
     @abstractmethod
     def origins(
         self, order_numbers: Sequence[str], *, fields: Sequence[str]
     ) -> Mapping[str, Sequence[Origin]]:
-        """Return the sales of these orders, found by the first of `fields` that holds the order number, in batches."""
+        """Return the sales of these orders by the first of `fields` that holds the number."""
 
     @abstractmethod
     def post(self, transaction: RefundTransaction) -> PostOutcome:

@@ -1,7 +1,7 @@
 """HTTP for the gateways: sessions, time-outs, retries of reads, exact JSON; nothing of one API lives here.
 
-A message says what was being done, the host and the status; never a body, a query string or a token. Redirects are not
-followed, so that credentials never leave for another host.
+A message says what was being done, the host and the status; never a body, a query string or a
+token. Redirects are not followed, so that credentials never leave for another host.
 """
 
 import json

@@ -32,7 +32,7 @@ _DIGITS = 13
 _FIRST_MS = 10 ** (_DIGITS - 1)
 """The first moment with 13 digits, in 2001."""
 _AHEAD = timedelta(days=2)
-"""A name from the future is a stray until its day is near: no partition would ever read it."""
+"""A name from the future belongs to no day until its day is near: no partition would read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,12 @@ class LandedObject:
     size: int
     last_modified: datetime
     landing_day: date | None
-    """None: a stray, whose key does not fit the layout."""
+    """None: a stray, whose key does not fit the layout, or an object that is ahead."""
     landed_at: datetime | None
     listing_day: date | None = None
     """The day whose `day()` shows the object, strays too; None: `strays()` shows it."""
+    is_ahead: bool = False
+    """The key fits the layout but lies in the future; `day()` shows it once its day is near."""
 
 
 class LandingBucket:
@@ -80,7 +82,10 @@ class LandingBucket:
                 yield item
 
     def strays(self) -> Iterator[LandedObject]:
-        """Yield the objects no `day()` shows: those sorting before and after all landing days."""
+        """Yield the objects no `day()` shows: those sorting before and after all landing days.
+
+        What is ahead is among them until its day is near; it is no stray.
+        """
         end = f"{self._base}{_FIRST_MS}"
         for page in self._pages(start_after="", first=self._base):
             before = [item for item in page if item.key < end]
@@ -135,7 +140,8 @@ class LandingBucket:
         name = row["Key"][len(self._base) :]
         match = _LAYOUT.fullmatch(name)
         sorted_at = _moment_of(name)
-        if sorted_at is not None and sorted_at >= horizon:
+        is_ahead = sorted_at is not None and sorted_at >= horizon
+        if is_ahead:
             sorted_at = None
         landed_at = sorted_at if match else None
         return LandedObject(
@@ -146,6 +152,7 @@ class LandingBucket:
             landing_day=landed_at.date() if landed_at else None,
             landed_at=landed_at,
             listing_day=sorted_at.date() if sorted_at else None,
+            is_ahead=is_ahead and match is not None,
         )
 
     def _horizon(self) -> datetime:

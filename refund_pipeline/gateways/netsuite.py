@@ -1,6 +1,7 @@
 """NetSuite as an `Erp`: SuiteQL look-ups in batches, one POST per refund, and every answer's meaning.
 
-The facts are in contract/netsuite.md; how requests are signed is `netsuite_auth.py`, bodies are `netsuite_records.py`.
+The facts are in contract/netsuite.md; how requests are signed is `netsuite_auth.py`, bodies are
+`netsuite_records.py`.
 """
 
 import re
@@ -57,8 +58,8 @@ _SAFE_TEXTS = (
 )
 _FIND = """
 SELECT t.id, t.externalid, t.type, t.currency, t.memo, t.voided,
-       TO_CHAR(t.trandate, 'YYYY-MM-DD') AS trandate, {custom}
-       tl.id AS lineid, tl.mainline, tl.taxline, tl.iscogs, tl.donotdisplayline, tl.item, tl.foreignamount
+       TO_CHAR(t.trandate, 'YYYY-MM-DD') AS trandate, {custom} tl.id AS lineid, tl.mainline,
+       tl.taxline, tl.iscogs, tl.donotdisplayline, tl.item, tl.foreignamount
 FROM transaction t JOIN transactionline tl ON tl.transaction = t.id
 WHERE t.externalid IN ({values}) ORDER BY t.id, tl.id
 """
@@ -99,7 +100,8 @@ class NetSuite(Erp):
         try:
             rows = list(self._find_rows(external_ids))
         except QueryRefused:
-            # A custom field can be on the record and yet be refused by SuiteQL (contract suiteql 1.1).
+            # A custom field can be on the record and yet be refused by SuiteQL (contract suiteql
+            # 1.1).
             readable = tuple(name for name in self._custom_fields if self._is_readable(name))
             if readable == self._custom_fields:
                 raise

@@ -1,7 +1,7 @@
 """How requests to NetSuite prove who sends them: OAuth 2.0 client credentials with a certificate (contract 1.4).
 
-The access token is cached, renewed a minute early, and by one thread for all. PyJWT and cryptography are imported when
-the first token is asked for.
+The access token is cached, renewed a minute early, and by one thread for all. PyJWT and
+cryptography are imported when the first token is asked for.
 """
 
 import re

@@ -1,6 +1,7 @@
 """SuiteQL over REST: bound parameters, pages, and rows as text (contract netsuite 4.3, suiteql 5).
 
-What is asked is in `netsuite.py`; only columns that exist over REST are used there (contract suiteql 1).
+What is asked is in `netsuite.py`; only columns that exist over REST are used there (contract
+suiteql 1).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

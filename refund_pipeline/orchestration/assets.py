@@ -1,7 +1,7 @@
 """The five assets of a landing day. Each runs one step over the ledger and shows what it found.
 
-An asset passes nothing to the next one but its completion: the ledger holds the data, so that any asset can be run
-again alone and a killed run loses nothing.
+An asset passes nothing to the next one but its completion: the ledger holds the data, so that any
+asset can be run again alone and a killed run loses nothing.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from refund_pipeline.orchestration.resources import (
 from refund_pipeline.orchestration.summaries import refunds_table, status_metadata, table
 
 ERP_POOL = "netsuite"
-"""One posting step at a time for the whole account, so that NETSUITE_CONCURRENCY holds across runs."""
+"""One posting step at a time, so that NETSUITE_CONCURRENCY holds for the whole account."""
 _GROUP = "refunds"
 _PREVIEW_BODIES = 20
 

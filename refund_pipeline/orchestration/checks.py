@@ -1,4 +1,4 @@
-"""The asset checks: green means finance has nothing to do. Each says in a sentence what is wrong and which refunds."""
+"""The asset checks, each a sentence: green means finance has nothing to do."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -67,7 +67,7 @@ def nothing_held(ledger: "Ledger", day: date) -> dg.AssetCheckResult:
 def nothing_outstanding_too_long(
     ledger: "Ledger", day: date, *, now: datetime
 ) -> dg.AssetCheckResult:
-    """Warn while a refund waits past its fast attempts; an error once one has waited for 24 hours."""
+    """Warn while a refund waits past its fast attempts; after 24 hours it is an error."""
     waiting = ledger.refunds(day=day, statuses=OUTSTANDING, limit=10_000)
     slow = [row for row in waiting if row.attempts >= FAST_ATTEMPTS]
     oldest = ledger.oldest_outstanding(day)

@@ -1,7 +1,7 @@
 """How a run fails: for good, or so that Dagster's run retries try it again (design, section 7).
 
-`Failure(allow_retries=False)` stops op retries only, so a hook also tells the run-retry daemon to leave the run alone
-(design, decision 9).
+`Failure(allow_retries=False)` stops op retries only, so a hook also tells the run-retry daemon to
+leave the run alone (design, decision 9).
 """
 
 from collections.abc import Iterator, Mapping
@@ -49,7 +49,7 @@ def systemic_failures() -> Iterator[None]:
 
 
 def will_be_retried(tags: Mapping[str, str]) -> bool:
-    """Whether Dagster retries a run with these tags if it fails; never in a backfill, where waiting is normal."""
+    """Whether Dagster retries a run with these tags; never in a backfill."""
     if BACKFILL_TAG in tags or tags.get(RETRY_ON_STEP_FAILURE_TAG) == "false":
         return False
     try:

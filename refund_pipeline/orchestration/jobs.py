@@ -1,4 +1,4 @@
-"""The one job: every asset of a landing day, in one process, retried from the start (design, decisions 3 and 8)."""
+"""The one job: a landing day in one process, retried from the start (decisions 3 and 8)."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -25,8 +25,8 @@ def sync_refunds_job(assets: Sequence[dg.AssetsDefinition]) -> "UnresolvedAssetJ
         SYNC_REFUNDS,
         selection=list(assets),
         description=(
-            "Brings one landing day up to date: reads what has landed, fetches what NewStore knows, "
-            "posts what is proven, reconciles. Always safe to run again."
+            "Brings one landing day up to date: reads what landed, asks NewStore, posts what is "
+            "proven, reconciles. Always safe to run again."
         ),
         executor_def=dg.in_process_executor,
         hooks={stop_run_retries},

@@ -1,4 +1,4 @@
-"""The landing day: the UTC day of the epoch milliseconds in a landed file's name is the partition (design, decision 1)."""
+"""The partition: the UTC day of the milliseconds in a landed file's name (decision 1)."""
 
 from datetime import date, datetime, timedelta, timezone
 
@@ -8,7 +8,7 @@ DAY_FORMAT = "%Y-%m-%d"
 
 
 def landing_days(start: date) -> dg.DailyPartitionsDefinition:
-    """Return one partition per UTC day from `start` to today; today is open and fills while it lasts."""
+    """Return one partition per UTC day from `start` to today, which fills while it lasts."""
     return dg.DailyPartitionsDefinition(
         start_date=start.isoformat(), timezone="UTC", end_offset=1, fmt=DAY_FORMAT
     )

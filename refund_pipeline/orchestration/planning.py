@@ -1,7 +1,8 @@
-"""What the sensors decide, as pure functions: which landing days deserve a run now, under which run key.
+"""What the sensors decide, as pure functions: which days deserve a run, under which key.
 
-Dagster remembers run keys for ever, so a key carries what changed and a time bucket: when an attempt must be repeated
-the key changes (design, decision 6). No day is requested while a run of it is queued or running.
+Dagster remembers run keys for ever, so a key carries what changed and a time bucket: when an
+attempt must be repeated the key changes (design, decision 6). No day is requested while a run of it
+is queued or running.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 OVERLAP = timedelta(minutes=15)
-"""How far behind the newest file seen a late file may still land and be noticed by the next tick."""
+"""How far behind the newest file a late one may land and be noticed by the next tick."""
 REPEAT_AFTER = timedelta(minutes=5)
 """A request that did not lead to the files being read is made again after this long."""
 FIRST_BACKOFF = timedelta(minutes=1)
@@ -71,7 +72,7 @@ def plan_landing(
 
 @dataclass(frozen=True, slots=True)
 class DueDay:
-    """Outstanding refunds of one landing day: `due` have reached their time, `undated` carry none."""
+    """Outstanding refunds of one day: `due` have reached their time, `undated` carry none."""
 
     day: date
     due: int
@@ -80,7 +81,7 @@ class DueDay:
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """How often a day with undated refunds was requested in vain, and when it may be requested again."""
+    """How often a day with undated refunds was requested in vain, and when it may be again."""
 
     requests: int
     not_before: datetime
@@ -103,8 +104,9 @@ def plan_outstanding(
 ) -> OutstandingPlan:
     """Request each day with due refunds.
 
-    Refunds carry their own next attempt once they were attempted. Those that were not (a run died, the ERP was down)
-    are undated: their day is requested at once, then with growing pauses, and forgotten when it is clean.
+    Refunds carry their own next attempt once they were attempted. Those that were not (a run died,
+    the ERP was down) are undated: their day is requested at once, then with growing pauses, and
+    forgotten when it is clean.
     """
     requests: list[DayRequest] = []
     kept: dict[date, Backoff] = {}

@@ -1,7 +1,7 @@
-"""The outside world as Dagster resources, configured by the environment variables of the design, section 8.
+"""The outside world as Dagster resources, configured by the environment (design, section 8).
 
-The only module that reads the environment. Gateways are opened when a step first asks, once per process, and their
-heavy imports wait until then (design, decision 4).
+The only module that reads the environment. Gateways are opened when a step first asks, once per
+process, and their heavy imports wait until then (design, decision 4).
 """
 
 import os
@@ -56,7 +56,7 @@ class LaunchOptions(dg.ConfigurableResource):
     )
     refresh: bool = Field(
         default=False,
-        description="Read orders and payments again, also of refunds that are proven but not posted.",
+        description="Read orders and payments again, also of proven refunds that are not posted.",
     )
     reconcile_everything: bool = Field(
         default=False,
@@ -233,7 +233,7 @@ def default_ledger_url() -> str:
 
 
 def _optional(name: str) -> "str | dg.EnvVar":
-    """Refer to an environment variable that may be missing; its value stays out of the definitions."""
+    """Refer to an environment variable that may be missing; its value is read by the run."""
     return dg.EnvVar(name) if os.environ.get(name) else ""
 
 

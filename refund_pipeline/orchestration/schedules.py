@@ -1,4 +1,4 @@
-"""`close_landing_day`: after midnight UTC, bring yesterday up to date once more and compare all of it with the ERP."""
+"""`close_landing_day`: after midnight UTC, finish yesterday and compare all of it with the ERP."""
 
 import dagster as dg
 

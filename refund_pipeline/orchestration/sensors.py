@@ -1,4 +1,4 @@
-"""The two sensors: what has landed and is not read, and what is outstanding and due. The deciding is in `planning.py`."""
+"""The sensors: what has landed unread, what is outstanding and due; `planning.py` decides."""
 
 import json
 import time
@@ -37,7 +37,7 @@ _NO_START = "REFUNDS_START_DATE is not set; no day is requested"
     job_name=SYNC_REFUNDS,
     minimum_interval_seconds=_INTERVAL,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Polls the landing bucket for files the ledger does not know and requests their days.",
+    description="Requests the landing days of files in the bucket that the ledger does not know.",
 )
 def landing_bucket_sensor(
     context: dg.SensorEvaluationContext,
@@ -73,7 +73,7 @@ def landing_bucket_sensor(
         busy_days=busy_days(context.instance),
         now=now,
     )
-    context.log.info(f"{len(unread)} unread file(s), {bucket.list_calls} LIST call(s)")
+    context.log.info("%d unread file(s), %d LIST call(s)", len(unread), bucket.list_calls)
     return dg.SensorResult(
         run_requests=list(_run_requests(plan.requests, {})),
         cursor=plan.resume_at.isoformat(),

@@ -1,4 +1,4 @@
-"""What a run shows people: counts, amounts per currency and a table of refunds. Ids and reasons only, nothing personal."""
+"""What a run shows people: counts, amounts per currency, a table of refunds by id."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date

@@ -39,7 +39,7 @@ _CORRELATION = "extend type PaymentAccountTransaction { correlationId: String }"
 View: TypeAlias = dict[str, Any]
 
 
-class WholeRequestFailed(Exception):  # noqa: N818 - named for what it causes
+class WholeRequestFailed(Exception):
     """A poisoned order takes the whole request down."""
 
 

@@ -1,10 +1,10 @@
-"""Serve an ASGI app on a free loopback port from a thread, and let it drop a connection without an answer."""
+"""Serve an ASGI app on a free loopback port; the app can drop a connection without an answer."""
 
 import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -12,7 +12,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 class _AbortableProtocol(H11Protocol):
-    """Give the app `scope["extensions"]["sandbox.abort"]`: it resets the connection, so that no answer arrives."""
+    """Gives the app `scope["extensions"]["sandbox.abort"]`, which resets the connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -22,7 +22,7 @@ class _AbortableProtocol(H11Protocol):
             scope.setdefault("extensions", {})["sandbox.abort"] = transport.abort
             await app(scope, receive, send)
 
-        self.app = with_abort  # type: ignore[assignment]
+        self.app = with_abort
 
 
 async def drop_connection(scope: Scope) -> None:

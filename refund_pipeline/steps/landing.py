@@ -1,11 +1,11 @@
-"""Read what has landed on a day: every line becomes a refund, a counted event, a duplicate or a rejected line.
+"""Read what has landed on a day: each line is a refund, a counted event, a duplicate or rejected.
 
-One file is one transaction of the ledger. A file the ledger knows (key and etag) is not read again.
+One file is one transaction of the ledger. A file the ledger knows (key and etag) is not read again,
+so what is named for a day to come is not recorded before that day.
 """
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -27,12 +27,14 @@ _STRAY = "the key does not fit {prefix}/{tenant}/{epoch_ms}-data-{random}.export
 
 @dataclass(frozen=True, slots=True)
 class LandingRead:
-    """What one run read: files (strays not among them), lines by what became of them, LIST calls."""
+    """What one run read: files (no strays), lines by what became of them, LIST calls."""
 
     files: int
     counts: FileCounts
     changed: tuple[str, ...]
     """Keys rewritten while they were read; the next run reads what is there then."""
+    ahead: int
+    """Files in the whole bucket named for days to come; the runs of their days read them."""
     list_calls: int
 
 
@@ -42,12 +44,18 @@ def read_landing_day(
     """Record every file of `day` the ledger does not know, and every stray key that belongs to it.
 
     Raises:
-        Unavailable, Misconfigured: bucket or ledger cannot be used; files recorded so far stay recorded.
+        Unavailable, Misconfigured: bucket or ledger cannot be used; files recorded so far stay
+            recorded.
     """
     calls_before = bucket.list_calls
     total: Counter[str] = Counter()
     files, changed = 0, list[str]()
-    for obj in _unread(day, bucket, ledger):
+    outside = list(bucket.strays())
+    listed = [*bucket.day(day), *(obj for obj in outside if _came_on(day, obj))]
+    known = ledger.known_files([obj.key for obj in listed])
+    for obj in listed:
+        if (obj.key, obj.etag) in known:
+            continue
         if obj.landing_day is None:
             _record_stray(obj, day, ledger)
             continue
@@ -62,16 +70,14 @@ def read_landing_day(
         files=files,
         counts=FileCounts(**{name: total[name] for name in FileCounts.__slots__}),
         changed=tuple(changed),
+        ahead=sum(obj.is_ahead for obj in outside),
         list_calls=bucket.list_calls - calls_before,
     )
 
 
-def _unread(day: date, bucket: LandingBucket, ledger: Ledger) -> Iterator[LandedObject]:
-    """Yield the day's unknown objects, and the unknown strays that no day shows but which came on it."""
-    listed = list(bucket.day(day))
-    listed += [obj for obj in bucket.strays() if obj.last_modified.date() == day]
-    known = ledger.known_files([obj.key for obj in listed])
-    return (obj for obj in listed if (obj.key, obj.etag) not in known)
+def _came_on(day: date, stray: LandedObject) -> bool:
+    """Whether a stray that no day shows is accounted for by `day`; what is ahead is no stray."""
+    return not stray.is_ahead and stray.last_modified.date() == day
 
 
 def _record_export(

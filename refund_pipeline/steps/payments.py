@@ -1,7 +1,7 @@
 """Fetch the orders and payment lines of a day's refunds, and decide which refunds are proven.
 
-Every refund whose payments are not proven yet is looked at on every run; `next_attempt_at` only tells the
-sensor when to ask for the next run.
+Every refund whose payments are not proven yet is looked at on every run; `next_attempt_at` only
+tells the sensor when to ask for the next run.
 """
 
 import random
@@ -47,7 +47,7 @@ class OrderSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PaymentsFetched:
-    """What one run found; `results` counts refunds by available, awaited and held."""
+    """What one run found; `results` counts refunds by the kind of `Payments` they came to."""
 
     looked_at: int
     results: Mapping[str, int]
@@ -65,7 +65,7 @@ def fetch_payments(
     refund_ids: Collection[str] | None = None,
     refresh: bool = False,
 ) -> PaymentsFetched:
-    """Read what NewStore knows of every refund of `day` whose payments are not proven, and save it chunk by chunk.
+    """Read what NewStore knows of each unproven refund of `day`, and save it chunk by chunk.
 
     Raises:
         Unavailable, Misconfigured: NewStore or the ledger cannot be used; saved chunks stay saved.
@@ -79,7 +79,11 @@ def fetch_payments(
     results: Counter[str] = Counter()
     for chunk in _chunks(work):
         orders = newstore.orders(list(dict.fromkeys(item.event.order_id for item in chunk)))
-        seen = [item.event.payment_account_id for item in chunk if item.event.order_id in orders]
+        seen = [
+            item.event.payment_account_id
+            for item in chunk
+            if isinstance(orders.get(item.event.order_id), Order)
+        ]
         accounts = newstore.payment_transactions(list(dict.fromkeys(seen)))
         rows = [
             _row(item, orders, accounts, now=clock(), random_source=random_source) for item in chunk

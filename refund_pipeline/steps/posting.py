@@ -1,7 +1,8 @@
-"""Write ready refund transactions to the ERP: look up, intent row, POST, outcome row (design, decisions 10 to 12).
+"""Write ready refund transactions to the ERP: look up, intent row, POST, outcome row.
 
-A write is never repeated without a look-up. What has no clear answer is looked up twice, with a pause, before it is
-written again under the same external id; what the ERP refused is looked up before the refusal is believed.
+A write is never repeated without a look-up. What has no clear answer is looked up twice, with a
+pause, before it is written again under the same external id; what the ERP refused is looked up
+before the refusal is believed.
 """
 
 import random
@@ -70,7 +71,8 @@ def post_refunds(
     """Post every ready refund of `day`, `concurrency` at a time.
 
     Raises:
-        Unavailable, Misconfigured: the batch cannot go on; rows not reached are untouched, rows in flight have their
+        Unavailable, Misconfigured: the batch cannot go on; rows not reached are untouched, rows in
+        flight have their
             outcome or stay uncertain.
     """
     started = time.monotonic()
@@ -295,7 +297,7 @@ class _Batch:
 
 
 def _keys(transaction: RefundTransaction) -> tuple[str, str]:
-    """Our external id, and the bare refund id an earlier integration may have used (contract newstore 6)."""
+    """Our external id, and the bare refund id an earlier integration may have used."""
     return transaction.external_id, transaction.refund_id
 
 

@@ -1,4 +1,4 @@
-"""Read posted refunds back from the ERP in batches and compare them with the ledger, naming each that differs."""
+"""Read posted refunds back from the ERP in batches, compare them, and name each that differs."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline.gateways.ledger.rows import PostedRefund
 
 INDEX_GRACE = timedelta(minutes=10)
-"""A record younger than this may be missing from the ERP's index without being missing (contract suiteql 6)."""
+"""A younger record may be in the ERP without being in its index yet (contract suiteql 6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,9 @@ def reconcile(
     clock: Callable[[], datetime],
     everything: bool = False,
 ) -> Reconciliation:
-    """Compare the posted refunds of `day` with the ERP: those not compared yet, or all with `everything`.
+    """Compare the posted refunds of `day` with the ERP.
+
+    Those not compared yet or found different before, or all with `everything`.
 
     Raises:
         Unavailable, Misconfigured: the ERP or the ledger cannot be used.

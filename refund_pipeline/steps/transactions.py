@@ -1,6 +1,7 @@
-"""Build the refund transactions of a day: find the origins in batches, then the pure building of `domain`.
+"""Build the refund transactions of a day: find the origins in batches, then build, in `domain`.
 
-Everything not posted is built again on every run, so that a mended mapping takes effect by rerunning the day.
+Everything not posted is built again on every run, so that a mended mapping takes effect by
+rerunning the day.
 """
 
 import random
@@ -24,7 +25,7 @@ from refund_pipeline.gateways.ledger.rows import TransactionRow, TransactionWork
 
 @dataclass(frozen=True, slots=True)
 class TransactionsBuilt:
-    """What one run built; `results` counts refunds by ready, awaiting origin, held and skipped."""
+    """What one run built; `results` counts refunds by the kind of `Built` they came to."""
 
     looked_at: int
     results: Mapping[str, int]

@@ -1,4 +1,4 @@
-"""The job under a real Dagster instance, against the sandbox: every lane, every trigger, one ERP record per refund."""
+"""The job under a real Dagster instance, against the sandbox."""
 
 import json
 from collections import Counter

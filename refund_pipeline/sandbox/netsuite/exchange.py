@@ -59,7 +59,7 @@ class ErrorDetail:
         return {key: value for key, value in entry.items() if value is not None}
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault of the sandbox
+class Refusal(Exception):
     """Ends the handling of a request with an error answer; nothing has been changed."""
 
     def __init__(

@@ -1,0 +1,145 @@
+"""Payment lines: attributed by correlation id, counted by kind, proven to the last minor unit."""
+
+import random
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refund_pipeline.domain.payments import (
+    PaymentLine,
+    PaymentsAvailable,
+    PaymentsAwaited,
+    PaymentsHeld,
+    PaymentTransaction,
+    match_payments,
+)
+from refund_pipeline_tests.fakes import event
+
+REFUND = event(amount=Decimal("12.50"))
+OTHER = event(2).refund_id
+IGNORED = ["authorize", "authorization", "capture", "captured", "void", "revoke", "revoked"]
+
+
+def paid(amount: str, kind: str = "refund", **changes: Any) -> PaymentTransaction:
+    values: dict[str, Any] = {
+        "kind": kind,
+        "amount": Decimal(amount),
+        "currency": "USD",
+        "correlation_id": REFUND.refund_id,
+        "method": "credit_card",
+        "provider": "adyen",
+    }
+    return PaymentTransaction(**(values | changes))
+
+
+def test_an_account_that_is_not_visible_is_awaited() -> None:
+    assert match_payments(REFUND, None) == PaymentsAwaited("the payment account is not visible yet")
+
+
+def test_an_empty_account_is_awaited() -> None:
+    assert isinstance(match_payments(REFUND, []), PaymentsAwaited)
+
+
+def test_one_tender_that_proves_the_amount_is_available() -> None:
+    line = PaymentLine("credit_card", "adyen", Decimal("12.50"), "USD")
+    assert match_payments(REFUND, [paid("12.50")]) == PaymentsAvailable((line,))
+
+
+@pytest.mark.parametrize("kind", ["refund", "refunded", "issue", "issued"])
+def test_money_that_went_back_counts_whatever_it_is_called(kind: str) -> None:
+    assert isinstance(match_payments(REFUND, [paid("12.50", kind)]), PaymentsAvailable)
+
+
+@pytest.mark.parametrize("kind", IGNORED)
+def test_other_kinds_never_count(kind: str) -> None:
+    assert isinstance(match_payments(REFUND, [paid("12.50", kind)]), PaymentsAwaited)
+    found = match_payments(REFUND, [paid("12.50"), paid("12.50", kind)])
+    assert isinstance(found, PaymentsAvailable)
+    assert len(found.lines) == 1
+
+
+def test_a_kind_nobody_knows_is_held_but_only_when_it_is_this_refunds() -> None:
+    found = match_payments(REFUND, [paid("12.50"), paid("1", "chargeback")])
+    assert found == PaymentsHeld("ambiguous_payments", "transactions of unknown kind: chargeback")
+    foreign = paid("1", "chargeback", correlation_id=OTHER)
+    assert isinstance(match_payments(REFUND, [paid("12.50"), foreign]), PaymentsAvailable)
+
+
+@pytest.mark.parametrize("correlation_id", [OTHER, None, "", "x-create"])
+def test_payments_of_another_refund_are_not_taken(correlation_id: str | None) -> None:
+    found = match_payments(REFUND, [paid("12.50", correlation_id=correlation_id)])
+    assert isinstance(found, PaymentsAwaited)
+
+
+@pytest.mark.parametrize("spell", [str.upper, lambda text: text.replace("-", "")])
+def test_the_correlation_id_is_compared_in_one_spelling(spell: Any) -> None:
+    transactions = [paid("12.50", correlation_id=spell(REFUND.refund_id))]
+    assert isinstance(match_payments(REFUND, transactions), PaymentsAvailable)
+
+
+def test_two_refunds_of_the_same_amount_on_one_order_are_told_apart() -> None:
+    second = event(2, amount=Decimal("12.50"))
+    account = [paid("12.50"), paid("12.50", correlation_id=second.refund_id, method="cash")]
+    mine, theirs = match_payments(REFUND, account), match_payments(second, account)
+    assert isinstance(mine, PaymentsAvailable)
+    assert isinstance(theirs, PaymentsAvailable)
+    assert (mine.lines[0].method, theirs.lines[0].method) == ("credit_card", "cash")
+
+
+def test_a_missing_leg_is_awaited_with_both_amounts() -> None:
+    assert match_payments(REFUND, [paid("5.00")]) == PaymentsAwaited(
+        "payments show 5.00 of 12.50 USD"
+    )
+
+
+def test_a_minor_unit_too_much_is_held() -> None:
+    found = match_payments(REFUND, [paid("12.51")])
+    assert isinstance(found, PaymentsHeld)
+    assert found.reason == "overpaid"
+
+
+def test_a_payment_in_another_currency_is_held_even_if_the_rest_would_prove_it() -> None:
+    found = match_payments(REFUND, [paid("12.50"), paid("1", currency="CAD")])
+    assert found == PaymentsHeld(
+        "currency_mismatch", "the refund is in USD, its payments are in CAD"
+    )
+
+
+def test_a_transaction_of_zero_makes_no_line() -> None:
+    found = match_payments(REFUND, [paid("0.00", currency="CAD"), paid("12.50")])
+    assert isinstance(found, PaymentsAvailable)
+    assert [line.amount for line in found.lines] == [Decimal("12.50")]
+
+
+def test_the_last_four_of_a_gift_card_reach_the_line() -> None:
+    found = match_payments(REFUND, [paid("12.50", "issue", gift_card_last4="9911")])
+    assert isinstance(found, PaymentsAvailable)
+    assert found.lines[0].gift_card_last4 == "9911"
+
+
+@given(
+    st.lists(st.integers(1, 10**6), min_size=1, max_size=6),
+    st.lists(st.sampled_from(IGNORED), max_size=3),
+    st.randoms(use_true_random=False),
+    st.data(),
+)
+def test_the_lines_prove_the_amount_exactly_or_there_are_none(
+    legs: list[int], noise: list[str], order: random.Random, data: st.DataObject
+) -> None:
+    amount = Decimal(sum(legs)).scaleb(-2)
+    account = [paid(str(Decimal(leg).scaleb(-2))) for leg in legs]
+    account += [paid("3.00", kind) for kind in noise]
+    account += [paid("9.99", correlation_id=OTHER)]
+    order.shuffle(account)
+    refund = event(amount=amount)
+    complete = match_payments(refund, account)
+    assert isinstance(complete, PaymentsAvailable)
+    assert sum(line.amount for line in complete.lines) == amount
+    mine = [t for t in account if t.kind == "refund" and t.correlation_id == refund.refund_id]
+    missing = data.draw(st.sampled_from(mine))
+    account.remove(missing)
+    assert isinstance(match_payments(refund, account), PaymentsAwaited)
+    assert isinstance(match_payments(refund, [*account, missing, missing]), PaymentsHeld)

@@ -1,0 +1,224 @@
+"""Refund transactions: built from what is proven, held with its cure, built again until posted."""
+
+import random
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from refund_pipeline.domain.errors import Unavailable
+from refund_pipeline.domain.mapping import Mapping as RefundMapping
+from refund_pipeline.domain.payments import PaymentLine, PaymentsAvailable
+from refund_pipeline.gateways.ledger.rows import PaymentRow
+from refund_pipeline.steps.transactions import TransactionsBuilt, build_transactions
+from refund_pipeline_tests.fakes import (
+    DAY,
+    FakeClock,
+    FakeErp,
+    FakeErpWithSales,
+    event,
+    example_mapping,
+    landed_ledger,
+    order,
+    proven_ledger,
+    ready_ledger,
+    refund_id,
+    sales_of,
+    transaction,
+)
+
+MAPPING = example_mapping()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+def build(ledger, erp, clock, *, mapping=MAPPING, version="v1", only=None) -> TransactionsBuilt:
+    return build_transactions(
+        DAY,
+        ledger=ledger,
+        erp=erp,
+        mapping=mapping,
+        mapping_version=version,
+        clock=clock.now,
+        random_source=random.Random(1),
+        refund_ids=only,
+    )
+
+
+def without(field: str) -> RefundMapping:
+    """Return the example mapping without its rows for what `event()` needs."""
+    if field == "tenders":
+        rows = tuple(row for row in MAPPING.tenders if row.provider != "adyen")
+        return MAPPING.model_copy(update={"tenders": rows})
+    dropped = {"currencies": "USD", "stores": "NYC01"}[field]
+    rows = {key: row for key, row in getattr(MAPPING, field).items() if key != dropped}
+    return MAPPING.model_copy(update={field: rows})
+
+
+def test_a_proven_refund_with_its_sale_is_ready(tmp_path, clock) -> None:
+    ledger = proven_ledger(tmp_path, [event(1)], clock)
+    done = build(ledger, FakeErpWithSales(sales_of(event(1))), clock)
+    assert (done.looked_at, done.results, done.erp_requests) == (1, {"Ready": 1}, 1)
+    (work,) = ledger.refunds_to_post(DAY)
+    assert work.transaction == transaction(1)
+    assert ledger.refund(refund_id(1)).external_id == transaction(1).external_id
+
+
+def test_the_origins_of_a_day_are_asked_for_once_and_each_order_once(tmp_path, clock) -> None:
+    same_order = event(1)
+    events = [
+        same_order,
+        event(2, order_id=same_order.order_id),
+        event(3),
+        event(4, return_id="r-1"),
+    ]
+    ledger = proven_ledger(tmp_path, events, clock)
+    erp = FakeErpWithSales({})
+    build(ledger, erp, clock)
+    assert erp.origins_asked == [sorted({order(item).order_number for item in events[:3]})]
+
+
+def test_nothing_to_build_asks_the_erp_nothing(tmp_path, clock) -> None:
+    ledger = landed_ledger(tmp_path, [event(1), event(2, return_id="r-1")], clock)
+    assert build(ledger, FakeErp(), clock).erp_requests == 0
+    assert ledger.refund(refund_id(1)).status == "landed"
+
+
+def test_a_store_refund_waits_for_its_sale_and_is_built_when_it_is_there(tmp_path, clock) -> None:
+    ledger = proven_ledger(tmp_path, [event(1)], clock)
+    erp = FakeErpWithSales({})
+    for attempts in (1, 2):
+        assert build(ledger, erp, clock).results == {"AwaitingOrigin": 1}
+        row = ledger.refund(refund_id(1))
+        assert (row.status, row.reason) == ("awaiting_origin", "origin_missing")
+        assert row.attempts == attempts
+        assert row.next_attempt_at > clock.now()
+        clock.sleep(120)
+    erp.sales = sales_of(event(1))
+    assert build(ledger, erp, clock).results == {"Ready": 1}
+    assert ledger.refund(refund_id(1)).next_attempt_at is None
+
+
+def test_waiting_for_a_sale_ends_after_the_days_of_the_mapping(tmp_path, clock) -> None:
+    policies = MAPPING.policies.model_copy(
+        update={
+            "origin_missing": type(MAPPING.policies.origin_missing)(
+                action="standalone", after_days=3
+            )
+        }
+    )
+    mapping = MAPPING.model_copy(update={"policies": policies})
+    ledger = proven_ledger(tmp_path, [event(1)], clock)
+    clock.sleep(timedelta(days=3).total_seconds() - 1)
+    assert build(ledger, FakeErp(), clock, mapping=mapping).results == {"AwaitingOrigin": 1}
+    clock.sleep(1)
+    assert build(ledger, FakeErp(), clock, mapping=mapping).results == {"Ready": 1}
+
+
+@pytest.mark.parametrize(
+    ("field", "reason", "row"),
+    [
+        (
+            "tenders",
+            "unmapped_tender",
+            'tenders: - { method: credit_card, provider: adyen, item: "<payment item id>" }',
+        ),
+        ("currencies", "unmapped_currency", 'currencies: USD: "<currency id>"'),
+        (
+            "stores",
+            "unmapped_store",
+            'stores: NYC01: { location: "<id>", subsidiary: "<id>", zone: <Area/City> }',
+        ),
+    ],
+)
+def test_what_is_unmapped_is_held_with_the_row_to_add_and_ready_once_it_is_there(
+    tmp_path, clock, field, reason, row
+) -> None:
+    ledger = proven_ledger(tmp_path, [event(1), event(2)], clock)
+    erp = FakeErpWithSales(sales_of(event(1), event(2)))
+    assert build(ledger, erp, clock, mapping=without(field)).results == {"Held": 2}
+    standing = ledger.refund(refund_id(1))
+    assert (standing.status, standing.reason) == ("held", reason)
+    assert standing.detail == f"add to the mapping, under {row}"
+    assert ledger.refunds_to_post(DAY) == []
+    assert build(ledger, erp, clock, version="v2").results == {"Ready": 2}
+    assert ledger.refund(refund_id(1)).status == "ready"
+
+
+def test_only_the_refunds_that_do_not_fit_are_held(tmp_path, clock) -> None:
+    ledger = proven_ledger(tmp_path, [event(1), event(2)], clock)
+    barter = PaymentsAvailable((PaymentLine("barter", "shells", Decimal("12.50"), "USD"),))
+    ledger.save_payments([PaymentRow(refund_id(2), order(event(2)), barter, 1, None)])
+    erp = FakeErpWithSales(sales_of(event(1), event(2)))
+    assert build(ledger, erp, clock).results == {"Ready": 1, "Held": 1}
+    assert "method: barter, provider: shells" in ledger.refund(refund_id(2)).detail
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [({"return_id": "r-1"}, "belongs_to_return"), ({"is_historical": True}, "historical")],
+)
+def test_what_is_not_ours_to_post_is_skipped_with_its_reason(
+    tmp_path, clock, change, reason
+) -> None:
+    ledger = proven_ledger(tmp_path, [event(1, **change)], clock)
+    done = build(ledger, FakeErp(), clock)
+    assert (done.results, done.erp_requests) == ({"Skipped": 1}, 0)
+    row = ledger.refund(refund_id(1))
+    assert (row.status, row.reason) == ("skipped", reason)
+    build(ledger, FakeErp(), clock)
+    assert len(ledger.history(refund_id(1))) == 2
+
+
+def test_a_proven_historical_refund_is_built_where_finance_posts_them(tmp_path, clock) -> None:
+    historical = event(1, is_historical=True)
+    policies = MAPPING.policies.model_copy(update={"historical": "post"})
+    mapping = MAPPING.model_copy(update={"policies": policies})
+    ledger = landed_ledger(tmp_path, [historical], clock)
+    erp = FakeErpWithSales(sales_of(historical))
+    assert build(ledger, erp, clock, mapping=mapping).looked_at == 0
+    proof = PaymentsAvailable((PaymentLine("cash", "cash", Decimal("12.50"), "USD"),))
+    ledger.save_payments([PaymentRow(refund_id(1), order(historical), proof, 1, None)])
+    assert build(ledger, erp, clock, mapping=mapping).results == {"Ready": 1}
+
+
+def test_only_the_refunds_that_are_named_are_built(tmp_path, clock) -> None:
+    ledger = proven_ledger(tmp_path, [event(1), event(2)], clock)
+    erp = FakeErpWithSales(sales_of(event(1), event(2)))
+    build(ledger, erp, clock, only=[refund_id(2)])
+    assert [work.transaction.refund_id for work in ledger.refunds_to_post(DAY)] == [refund_id(2)]
+
+
+def test_a_mapping_that_changes_before_posting_takes_effect(tmp_path, clock) -> None:
+    ledger = proven_ledger(tmp_path, [event(1)], clock)
+    erp = FakeErpWithSales(sales_of(event(1)))
+    build(ledger, erp, clock)
+    build(ledger, erp, clock, mapping=MAPPING.model_copy(update={"custom_form": "777"}))
+    (work,) = ledger.refunds_to_post(DAY)
+    assert work.transaction == replace(transaction(1), custom_form="777")
+
+
+def test_what_is_posted_is_not_built_again(tmp_path, clock) -> None:
+    ledger = ready_ledger(tmp_path, 1, clock)
+    ledger.finish_posting(refund_id(0), state="posted", erp_id="77", amount=Decimal("12.50"))
+    done = build(ledger, FakeErp(), clock, mapping=without("tenders"))
+    assert (done.looked_at, done.erp_requests) == (0, 0)
+    assert ledger.refund(refund_id(0)).status == "posted"
+
+
+def test_an_erp_that_is_down_saves_nothing(tmp_path, clock) -> None:
+    ledger = proven_ledger(tmp_path, [event(1), event(2, return_id="r-1")], clock)
+    erp = FakeErp()
+
+    def down(*args, **kwargs):
+        raise Unavailable("down")
+
+    erp.origins = down
+    before = [ledger.refund(refund_id(number)) for number in (1, 2)]
+    with pytest.raises(Unavailable):
+        build(ledger, erp, clock)
+    assert [ledger.refund(refund_id(number)) for number in (1, 2)] == before
