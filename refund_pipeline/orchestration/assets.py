@@ -58,6 +58,8 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
                     "files_read_now": read.files,
                     "files": totals.files,
                     "keys_outside_the_layout": totals.strays,
+                    "files_named_for_days_to_come": read.ahead,
+                    "files_changed_while_read": len(read.changed),
                     "lines": totals.lines,
                     "new_refunds": totals.events,
                     "duplicates": totals.duplicates,

@@ -61,7 +61,7 @@ def landing_bucket_sensor(
             day = item.listing_day or item.last_modified.date()
             if item.landed_at is not None:
                 newest_seen = max(newest_seen, min(item.landed_at, now))
-            if (item.key, item.etag) not in known and day >= start:
+            if (item.key, item.etag) not in known and day >= start and not item.is_ahead:
                 unread.append(UnreadFile(item.key, item.etag, day, landed_at))
         if time.monotonic() > deadline:
             context.log.info("the tick's time is used up; the next tick goes on from here")

@@ -1,4 +1,4 @@
-"""Payments: only what NewStore proves is available; all else waits or is held, and is asked again."""
+"""Payments: only what NewStore proves is available; all else waits or is held, and is asked for."""
 
 import random
 from dataclasses import replace
