@@ -252,7 +252,7 @@ def event_line(number: int = 1, **changes: object) -> str:
 
 
 class FakeNewStore:
-    """NewStore in memory: what is not put in is not visible; requests and what they ask are kept."""
+    """NewStore in memory: what is not put in is not visible; what is asked for is kept."""
 
     def __init__(self) -> None:
         self.known: dict[str, Order | OrderFailed] = {}
@@ -324,7 +324,6 @@ def proven_ledger(path: Path, events: Sequence[RefundEvent], clock: FakeClock) -
         [
             PaymentRow(item.refund_id, order(item), PaymentsAvailable(payment_lines(item)), 1, None)
             for item in events
-            if item.return_id is None and not item.is_historical
         ]
     )
     return ledger

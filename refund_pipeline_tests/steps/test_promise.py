@@ -1,9 +1,10 @@
-"""The promise of the design, whatever happens: nothing lost, nothing twice, nothing guessed, nothing hidden.
+"""The promise of the design, whatever happens: nothing lost, twice, guessed or hidden.
 
-Refunds land in any order and more than once, payments and sales appear when they like, the ERP loses
-answers, runs die between any two calls. Once the faults stop, two runs settle everything.
+Refunds land in any order and more than once, payments and sales appear when they like, the ERP
+loses answers, runs die between any two calls. Once the faults stop, two runs settle everything.
 """
 
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from refund_pipeline.domain.errors import SystemicFailure, Unavailable
@@ -49,7 +50,7 @@ LINES: Mapping[str, str] = {
     "bad": "{",
 }
 EDGES: Mapping[str | None, frozenset[str]] = {
-    None: frozenset({"landed"}),
+    None: frozenset({"landed", "held"}),
     "landed": frozenset({"awaiting_payment", "awaiting_origin", "ready", "held", "skipped"}),
     "awaiting_payment": frozenset({"landed", "held"}),
     "awaiting_origin": frozenset({"ready", "held"}),
@@ -171,10 +172,8 @@ class World:
         if run.index_is_fresh:
             self.erp.indexed = dict(self.erp.records)
         calls = iter(range(1, 10_000))
-        try:
+        with contextlib.suppress(Killed, SystemicFailure):
             self._all_steps(Mortal(self.ledger, calls, run.dies), Mortal(self.erp, calls, run.dies))
-        except (Killed, SystemicFailure):
-            pass
 
     def _all_steps(self, ledger: Any, erp: Any) -> Reconciliation:
         bucket = LandingBucket(
@@ -251,7 +250,6 @@ runs = st.builds(
     st.none() | st.tuples(st.integers(1, 25), st.booleans()),
     st.booleans(),
 )
-# Runs more often than the rest, and everything there is from the start in every other example.
 happenings = st.lists(
     st.one_of(
         st.builds(Land, landings),
@@ -264,7 +262,12 @@ happenings = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    phases=(Phase.generate, Phase.shrink),  # explaining takes 20 s
+)
 @given(first=landings, all_there=st.booleans(), later=happenings)
 def test_whatever_happens_each_refund_ends_once_in_the_erp_or_says_why_not(
     shared_ledger: Ledger, first: tuple[str, ...], all_there: bool, later: list[object]
@@ -273,7 +276,6 @@ def test_whatever_happens_each_refund_ends_once_in_the_erp_or_says_why_not(
     there = [Pay(tuple(NUMBERS)), Sell(tuple(NUMBERS))] if all_there else []
     for what in [Land(first), *there, *later]:
         world.happens(what)
-        assert max(Counter(world.erp.created).values(), default=0) <= 1, "nothing twice"
     reconciliation = world.settle()
 
     rows = {row.refund_id: row for row in world.ledger.refunds(day=DAY)}
@@ -286,11 +288,12 @@ def test_whatever_happens_each_refund_ends_once_in_the_erp_or_says_why_not(
     totals = world.ledger.file_totals(DAY)
     assert totals.lines == len(world.landed)
     assert totals.lines == totals.events + totals.duplicates + totals.rejected
+    made = Counter(world.erp.created)
     posted = {key for key, row in rows.items() if row.status == "posted"}
-    assert Counter(posted) + Counter() == Counter(
-        key for key in world.erp.created if rows[key].reason != "conflicting_event"
-    )
+    assert {key: made[key] for key in posted} == dict.fromkeys(posted, 1), "posted once each"
     not_posted = {key: (row.status, row.reason) for key, row in rows.items() if key not in posted}
+    for key in made.keys() - posted:
+        assert (made[key], not_posted[key][1]) == (1, "conflicting_event"), "nothing else is there"
     conflict = {"refund 0", "refund 0 told otherwise"} <= told
     allowed = {
         refund_id(OF_A_RETURN): ("skipped", "belongs_to_return"),
