@@ -1,4 +1,4 @@
-"""HTTP for the gateways: sessions, time-outs, retries of reads, exact JSON; nothing of one API lives here.
+"""HTTP for the gateways: sessions, time-outs, retries of reads, exact JSON; nothing of one API.
 
 A message says what was being done, the host and the status; never a body, a query string or a
 token. Redirects are not followed, so that credentials never leave for another host.
@@ -30,7 +30,7 @@ _USER_AGENT = "refund-pipeline"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One HTTP answer. `document` is its JSON with exact decimals, None where `is_json` is false."""
+    """One HTTP answer; `document` is its JSON with exact decimals, None without `is_json`."""
 
     status: int
     headers: Mapping[str, str]
@@ -139,7 +139,7 @@ class Http:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send a request that is safe to repeat; no answer, 429 and 5xx are tried again for about a minute.
+        """Send a request that is safe to repeat; no answer, 429 and 5xx are tried again.
 
         Raises:
             Unavailable: it stayed without a usable answer.

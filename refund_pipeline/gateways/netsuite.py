@@ -1,4 +1,4 @@
-"""NetSuite as an `Erp`: SuiteQL look-ups in batches, one POST per refund, and every answer's meaning.
+"""NetSuite as an `Erp`: SuiteQL look-ups in batches, one POST per refund, each answer's meaning.
 
 The facts are in contract/netsuite.md; how requests are signed is `netsuite_auth.py`, bodies are
 `netsuite_records.py`.
@@ -161,7 +161,7 @@ class NetSuite(Erp):
         return found
 
     def post(self, transaction: RefundTransaction) -> PostOutcome:
-        """Create one cash refund, once; nothing here repeats a write that may have been executed."""
+        """Create one cash refund; a write that may have been executed is not repeated here."""
         content = exact_json(body(transaction)).encode()
         try:
             answer = self._send(

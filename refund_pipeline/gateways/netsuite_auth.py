@@ -1,4 +1,4 @@
-"""How requests to NetSuite prove who sends them: OAuth 2.0 client credentials with a certificate (contract 1.4).
+"""How requests to NetSuite prove who sends them: OAuth 2.0 with a certificate (contract 1.4).
 
 The access token is cached, renewed a minute early, and by one thread for all. PyJWT and
 cryptography are imported when the first token is asked for.
@@ -27,7 +27,7 @@ _RENEW_EARLY = 60.0
 
 
 def services_url(account: str, base_url: str | None) -> str:
-    """Return `https://<host>/services/rest` of an account, or of `base_url` where one is configured.
+    """Return `https://<host>/services/rest` of an account, or of `base_url` where there is one.
 
     Raises:
         Misconfigured: the account id or the URL cannot be right.

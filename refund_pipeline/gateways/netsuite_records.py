@@ -1,4 +1,4 @@
-"""Cash refunds as NetSuite writes them: the body of a POST, and a record read back (contract netsuite 2.3 to 2.5)."""
+"""Cash refunds as NetSuite writes them: the body of a POST, and a record read back."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -23,7 +23,7 @@ CASH_REFUND_SIGN = 1
 
 
 def body(transaction: RefundTransaction) -> Mapping[str, object]:
-    """Return the body that creates `transaction`; SAVE_ONLY, since the customer has the money already."""
+    """Return the body that creates `transaction`; SAVE_ONLY: the customer has the money."""
     document: dict[str, object] = {
         "externalId": transaction.external_id,
         "customForm": {"id": transaction.custom_form},
@@ -53,7 +53,7 @@ def _line(line: TransactionLine, transaction: RefundTransaction) -> Mapping[str,
 
 
 def record_from_rows(rows: Sequence[Row], *, custom_fields: Sequence[str]) -> ErpRecord:
-    """Build a record from its SuiteQL rows, one per line; an unexpected tax or shipping line stays visible."""
+    """Build a record from its SuiteQL rows; an unexpected tax or shipping line stays visible."""
     head = rows[0]
     lines = [
         RecordLine(row.get("item", "line without item"), _amount(row) * CASH_REFUND_SIGN)

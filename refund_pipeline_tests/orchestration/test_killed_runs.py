@@ -15,12 +15,13 @@ from refund_pipeline.sandbox.sandbox import Sandbox
 REFUNDS = 12
 
 
-def start_run(day, environment) -> subprocess.Popen:
+def start_run(day, environment, home: Path) -> subprocess.Popen:
     tags = f'{{"dagster/partition": "{day.isoformat()}"}}'
     command = [sys.executable, "-m", "dagster", "job", "execute"]
     command += ["-m", "refund_pipeline.definitions", "-j", "sync_refunds", "--tags", tags]
     return subprocess.Popen(  # noqa: S603  (our own command line)
         command,
+        cwd=home,
         env={**os.environ, **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -50,11 +51,11 @@ def test_a_run_killed_while_it_posts_leaves_nothing_lost_and_nothing_twice(
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     environment = {**sandbox.environment(), "REFUNDS_LEDGER_URL": url}
     for posts in (1, 6):
-        process = start_run(now.date(), environment)
+        process = start_run(now.date(), environment, tmp_path)
         wait_for_posts(sandbox, posts, process)
         process.kill()
         process.wait()
-    assert start_run(now.date(), environment).wait(timeout=90) == 0
+    assert start_run(now.date(), environment, tmp_path).wait(timeout=90) == 0
     records = [
         record.custom["custbody_nst_refund_id"] for record in sandbox.netsuite.cash_refunds()
     ]
