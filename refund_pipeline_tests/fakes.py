@@ -127,9 +127,19 @@ def transaction(number: int = 1, **changes: object) -> RefundTransaction:
     return built.transaction
 
 
+OPENED: list[Ledger] = []
+"""Ledgers a test has opened here; `conftest.py` closes them after it."""
+
+
+def opened_ledger(path: Path, clock: FakeClock) -> Ledger:
+    ledger = Ledger(f"sqlite:///{path / 'ledger.db'}", clock=clock.now, run_id="test")
+    OPENED.append(ledger)
+    return ledger
+
+
 def ready_ledger(path: Path, count: int, clock: FakeClock) -> Ledger:
     """Return a ledger with `count` refunds of DAY that are ready to be posted."""
-    ledger = Ledger(f"sqlite:///{path / 'ledger.db'}", clock=clock.now, run_id="test")
+    ledger = opened_ledger(path, clock)
     events = [event(number) for number in range(count)]
     ledger.record_file(
         LandedFile("key", "etag", DAY, 1),
@@ -283,7 +293,7 @@ class FakeNewStore:
 
 def landed_ledger(path: Path, events: Sequence[RefundEvent], clock: FakeClock) -> Ledger:
     """Return a ledger in which these refunds landed on DAY and nothing else happened."""
-    ledger = Ledger(f"sqlite:///{path / 'ledger.db'}", clock=clock.now, run_id="test")
+    ledger = opened_ledger(path, clock)
     ledger.record_file(
         LandedFile("key", "etag", DAY, 1),
         events=list(enumerate(events, 1)),

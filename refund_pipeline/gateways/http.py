@@ -5,6 +5,7 @@ token. Redirects are not followed, so that credentials never leave for another h
 """
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -77,6 +78,7 @@ class Http:
         self._read_seconds = read_seconds
         self._policy = policy or RetryPolicy()
         self._session = requests.Session()
+        self._session.auth = _unchanged  # else a ~/.netrc entry would replace Authorization
         self._session.headers["User-Agent"] = _USER_AGENT
         adapter = HTTPAdapter(pool_maxsize=connections, max_retries=0)
         self._session.mount("https://", adapter)
@@ -124,7 +126,7 @@ class Http:
             ) as response:
                 content = _content(response, deadline=deadline)
                 return _answer(response.status_code, response.headers, content)
-        except requests.RequestException as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             what = f"{self._system} gave no answer ({type(error).__name__})"
             raise NoAnswer(what, sent=not _never_sent(error)) from None
 
@@ -180,19 +182,24 @@ def checked_base_url(url: str, *, name: str) -> str:
     Raises:
         Misconfigured: it is no URL, bears credentials, or is plain http to another machine.
     """
-    parts = urlsplit(url.strip())
+    url = url.strip()
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise Misconfigured(f"{name} is no URL") from None
     plain_loopback = parts.scheme == "http" and parts.hostname in _LOOPBACK
     if not parts.hostname or not (parts.scheme == "https" or plain_loopback):
         raise Misconfigured(f"{name} must be an https:// URL (http:// is for loopback only)")
-    if parts.username or parts.password or parts.query or parts.fragment:
+    if not url.isprintable() or set(url).intersection(" @?#\\"):
         raise Misconfigured(f"{name} must be a plain URL, without credentials, query or fragment")
-    return url.strip().rstrip("/")
+    return url.rstrip("/")
 
 
 def retry_after(answer: Answer) -> float | None:
     """Return the seconds the other side asked to wait, capped; None if it did not say."""
     value = answer.headers.get("Retry-After", "").strip()
-    return min(float(value), _LONGEST_PAUSE) if value.isdigit() else None
+    return min(float(value), _LONGEST_PAUSE) if value.isdecimal() else None
 
 
 def exact_json(value: object, *, indent: str = "") -> str:
@@ -201,6 +208,8 @@ def exact_json(value: object, *, indent: str = "") -> str:
     `indent` is the line break to begin with, such as a newline, or empty for one line.
     """
     if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise ValueError("an amount is a finite number")
         return format(value, "f")
     if isinstance(value, float):
         raise TypeError("a float never becomes an amount")
@@ -222,9 +231,14 @@ def _pause(error: Exception) -> bool | float:
     return error.pause if error.pause is not None else True
 
 
+def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
 def _content(response: requests.Response, *, deadline: float) -> bytes:
     content = bytearray()
-    for chunk in response.iter_content(256 * 1024):
+    # read1 returns what has arrived: a body that drips in meets the deadline before its end.
+    while chunk := response.raw.read1(256 * 1024, decode_content=True):
         content += chunk
         if len(content) > _LARGEST_BODY or time.monotonic() > deadline:
             raise requests.exceptions.ChunkedEncodingError("the answer does not end")
@@ -233,15 +247,22 @@ def _content(response: requests.Response, *, deadline: float) -> bytes:
 
 def _answer(status: int, headers: Mapping[str, str], content: bytes) -> Answer:
     try:
-        document = json.loads(content, parse_float=Decimal)
-    except (ValueError, RecursionError):
+        document = json.loads(content, parse_float=Decimal, parse_constant=_no_number)
+    except (ValueError, ArithmeticError, RecursionError):
         return Answer(status, headers, None, is_json=False)
     return Answer(status, headers, document, is_json=True)
 
 
-def _never_sent(error: requests.RequestException) -> bool:
+def _no_number(name: str) -> object:
+    raise ValueError(f"{name} is no JSON")  # Python would read a float
+
+
+def _never_sent(error: Exception) -> bool:
     """Whether the connection was never made, so that nothing can have been executed."""
-    if isinstance(error, (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError)):
+    if isinstance(error, requests.exceptions.ConnectTimeout):
         return True
-    reason = error.args[0] if error.args else None
-    return isinstance(getattr(reason, "reason", None), urllib3.exceptions.NewConnectionError)
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    if isinstance(reason, urllib3.exceptions.SSLError):
+        # Other TLS failures can come after the request was sent.
+        return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in reason.args)
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)

@@ -5,7 +5,7 @@ The facts are in contract/netsuite.md; how requests are signed is `netsuite_auth
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, cast
 
@@ -97,35 +97,45 @@ class NetSuite(Erp):
     def find(self, external_ids: Sequence[str]) -> Mapping[str, ErpRecord]:
         """Return records of any transaction type with their lines (contract suiteql 8c)."""
         asked = {external_id.lower(): external_id for external_id in external_ids}
+        fields = self._custom_fields
         try:
-            rows = list(self._find_rows(external_ids))
-        except QueryRefused:
-            # A custom field can be on the record and yet be refused by SuiteQL (contract suiteql
-            # 1.1).
-            readable = tuple(name for name in self._custom_fields if self._is_readable(name))
-            if readable == self._custom_fields:
+            rows = self._find_rows(external_ids, fields)
+        except (QueryRefused, Unavailable):
+            # A custom field can be on the record and yet be refused by SuiteQL, with 400 or even
+            # with 500 (contract suiteql 1.1 and 5.1).
+            readable = self._readable(fields)
+            if readable == fields:
                 raise
-            self._custom_fields = readable
-            rows = list(self._find_rows(external_ids))
+            self._custom_fields = fields = readable
+            rows = self._find_rows(external_ids, fields)
         found: dict[str, ErpRecord] = {}
         for _, group in groupby(sorted(rows, key=_record_order), key=lambda row: row["id"]):
-            record = record_from_rows(list(group), custom_fields=self._custom_fields)
+            record = record_from_rows(list(group), custom_fields=fields)
             key = asked.get(record.external_id.lower())
             if key is not None:
                 found[key] = record
         return found
 
-    def _find_rows(self, external_ids: Sequence[str]) -> Iterator[Row]:
-        custom = "".join(f"t.{name}, " for name in self._custom_fields)
-        query = _FIND.replace("{custom}", custom)
-        return self._suiteql.batched("looking refunds up in NetSuite", query, external_ids)
+    def _find_rows(self, external_ids: Sequence[str], fields: Sequence[str]) -> list[Row]:
+        query = _FIND.replace("{custom}", "".join(f"t.{name}, " for name in fields))
+        return list(self._suiteql.batched("looking refunds up in NetSuite", query, external_ids))
+
+    def _readable(self, fields: tuple[str, ...]) -> tuple[str, ...]:
+        if not fields:
+            return fields
+        self._probe("id")  # an outage, or a role without SuiteQL, ends here
+        return tuple(name for name in fields if self._is_readable(name))
 
     def _is_readable(self, field: str) -> bool:
-        query = f"SELECT t.{field} FROM transaction t WHERE t.id = 0 ORDER BY t.id"  # noqa: S608  (checked)
         try:
-            return list(self._suiteql.rows("probing a custom field", query, [])) is not None
-        except QueryRefused:
+            self._probe(field)
+        except (QueryRefused, Unavailable):
             return False
+        return True
+
+    def _probe(self, field: str) -> None:
+        query = f"SELECT t.{field} FROM transaction t WHERE t.id = 0 ORDER BY t.id"  # noqa: S608  (checked)
+        list(self._suiteql.rows("probing a field in NetSuite", query, []))
 
     def look_up(self, external_id: str) -> ErpRecord | None:
         """Return the record by its own address; one of another type under the id by SuiteQL."""
@@ -135,8 +145,9 @@ class NetSuite(Erp):
             f"{_CASH_REFUND}/eid:{external_id}",
             params={"expandSubResources": "true"},
         )
-        if answer.status == 200 and isinstance(answer.document, dict):  # noqa: PLR2004
-            return record_from_json(cast("dict[str, Any]", answer.document))
+        document = answer.document
+        if answer.status == 200 and isinstance(document, dict) and "id" in document:  # noqa: PLR2004
+            return record_from_json(cast("dict[str, Any]", document))
         if answer.status in {400, 404}:  # both forms of "not there" (contract 9, question 4)
             return self.find([external_id]).get(external_id)
         if answer.status in {403, 405}:

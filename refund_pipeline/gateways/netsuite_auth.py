@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from refund_pipeline.domain.errors import Misconfigured, Unavailable
+from refund_pipeline.domain.errors import Misconfigured, SystemicFailure, Unavailable
 from refund_pipeline.gateways.http import Answer, Http, checked_base_url
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class OAuth2ClientCredentials(Authenticator):
         self._lock = threading.Lock()
         self._token = ""
         self._renew_at = 0.0
+        self._failure: SystemicFailure | None = None
 
     @property
     def requests_made(self) -> int:
@@ -98,9 +99,16 @@ class OAuth2ClientCredentials(Authenticator):
             Misconfigured: NetSuite refuses the credentials, or the key cannot be used.
             Unavailable: NetSuite does not answer.
         """
+        known_failure = self._failure
         with self._lock:  # the others wait here for the one renewal
             if not self._token or self._clock() >= self._renew_at:
-                self._renew()
+                if self._failure is not None and self._failure is not known_failure:
+                    raise type(self._failure)(*self._failure.args)  # they share its failure too
+                try:
+                    self._renew()
+                except SystemicFailure as failure:
+                    self._failure = failure
+                    raise
             return {"Authorization": f"Bearer {self._token}"}
 
     def refused(self, headers: Mapping[str, str]) -> None:
@@ -166,7 +174,7 @@ def _token_of(answer: Answer) -> tuple[str, float]:
     document = answer.document if isinstance(answer.document, dict) else {}
     token, life = document.get("access_token"), document.get("expires_in", 3600)
     if answer.status == 200 and isinstance(token, str) and token:  # noqa: PLR2004
-        return token, float(str(life)) if str(life).isdigit() else 3600.0
+        return token, float(str(life)) if str(life).isdecimal() else 3600.0
     if 400 <= answer.status < 500:  # noqa: PLR2004
         code = document.get("error")
         known = (

@@ -56,7 +56,9 @@ def record_from_rows(rows: Sequence[Row], *, custom_fields: Sequence[str]) -> Er
     """Build a record from its SuiteQL rows; an unexpected tax or shipping line stays visible."""
     head = rows[0]
     lines = [
-        RecordLine(row.get("item", "line without item"), _amount(row) * CASH_REFUND_SIGN)
+        _record_line(
+            row.get("item", "line without item"), row.get("foreignamount"), sign=CASH_REFUND_SIGN
+        )
         for row in rows
         if row.get("mainline") != "T" and not _technical(row)
     ]
@@ -75,20 +77,18 @@ def record_from_rows(rows: Sequence[Row], *, custom_fields: Sequence[str]) -> Er
 
 def record_from_json(document: Mapping[str, Any]) -> ErpRecord:
     """Build a record from a cash refund read with `expandSubResources`."""
-    items = document.get("item") or {}
     lines = [
-        RecordLine(_reference(line.get("item")), Decimal(str(line.get("amount", 0))))
-        for line in items.get("items", [])
+        _record_line(_reference(line.get("item")), line.get("amount"))
+        for line in _objects(_object(document.get("item")).get("items"))
     ]
-    tax = Decimal(str(document.get("taxTotal") or 0))
-    if tax:
-        lines.append(RecordLine("tax", tax))
+    if document.get("taxTotal"):
+        lines.append(_record_line("tax", document["taxTotal"]))
     return ErpRecord(
         erp_id=str(document["id"]),
         external_id=str(document.get("externalId", "")),
         kind=CASH_REFUND,
         currency_id=_reference(document.get("currency")),
-        memo=document.get("memo"),
+        memo=str(document["memo"]) if document.get("memo") is not None else None,
         voided=False,
         lines=tuple(lines),
         tran_date=_date(document.get("tranDate")),
@@ -103,18 +103,35 @@ def record_from_json(document: Mapping[str, Any]) -> ErpRecord:
 def _technical(row: Row) -> bool:
     if "T" in {row.get("iscogs"), row.get("donotdisplayline")}:
         return True
-    return row.get("taxline") == "T" and _amount(row) == 0
+    return row.get("taxline") == "T" and _amount(row.get("foreignamount")) == 0
 
 
-def _amount(row: Row) -> Decimal:
+def _record_line(item: str, amount: object, *, sign: int = 1) -> RecordLine:
+    """Return a line as we would have sent it; one that cannot be read equals none of ours."""
+    value = _amount(amount)
+    if value is None:
+        return RecordLine(f"{item} without a readable amount", Decimal(0))
+    return RecordLine(item, value * sign)
+
+
+def _amount(value: object) -> Decimal | None:
     try:
-        return Decimal(row.get("foreignamount", "0"))
+        amount = Decimal(str(value)) if value is not None else Decimal(0)
     except InvalidOperation:
-        return Decimal("NaN")
+        return None
+    return amount if amount.is_finite() else None
 
 
 def _reference(value: object) -> str:
-    return str(cast("Mapping[str, object]", value).get("id", "")) if isinstance(value, dict) else ""
+    return str(_object(value).get("id", ""))
+
+
+def _object(value: object) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", value) if isinstance(value, dict) else {}
+
+
+def _objects(value: object) -> Sequence[Mapping[str, object]]:
+    return [_object(item) for item in value] if isinstance(value, list) else []
 
 
 def _date(value: object) -> date | None:

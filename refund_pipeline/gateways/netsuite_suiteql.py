@@ -47,12 +47,13 @@ class SuiteQL:
             )
             document = _document(doing, answer)
             items = document.get("items")
-            if not isinstance(items, list):
+            more = document.get("hasMore") is True
+            if not isinstance(items, list) or (more and not items):
                 raise Unavailable(
                     f"{doing}: NetSuite's answer holds no rows; a later run tries again"
                 )
             yield from (_row(item) for item in items)
-            if document.get("hasMore") is not True:
+            if not more:
                 return
             offset += PAGE
 
@@ -81,7 +82,7 @@ def _document(doing: str, answer: Answer) -> Mapping[str, object]:
 
 def _row(item: object) -> Row:
     if not isinstance(item, dict):
-        return {}
+        raise Unavailable("NetSuite's answer holds a row that is none; a later run tries again")
     return {
         str(key).lower(): str(value)
         for key, value in item.items()

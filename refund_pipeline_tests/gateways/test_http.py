@@ -1,148 +1,532 @@
-"""HTTP for the gateways: what is repeated, what is not, and what a message may say."""
+"""HTTP: exact JSON, URLs that may bear credentials, what is retried and what never is."""
 
+import datetime as dt
+import ipaddress
 import json
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+import stamina
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.routing import Route
 
 from refund_pipeline.domain.errors import Misconfigured, Unavailable
+from refund_pipeline.gateways import http as http_module
 from refund_pipeline.gateways.http import (
+    Answer,
     Http,
     NoAnswer,
     RetryPolicy,
+    _pause,
+    _TryAgainError,
     checked_base_url,
     exact_json,
+    retry_after,
 )
-from refund_pipeline.sandbox.serving import drop_connection, serving
+from refund_pipeline.sandbox.serving import serving
+from refund_pipeline_tests.gateways.scripted_server import (
+    DROPPED,
+    Reply,
+    ScriptedServer,
+    json_reply,
+)
 
-AT_ONCE = RetryPolicy(attempts=3, seconds=5, first_pause=0.0, longest_pause=0.0)
-
-
-class Server:
-    """Answers with what it is given, in order; the last answer stays."""
-
-    def __init__(self, *answers: Response | None) -> None:
-        self.answers = list(answers)
-        self.seen = 0
-
-    async def __call__(self, request: Request) -> Response:
-        self.seen += 1
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if answer is None:
-            await drop_connection(request.scope)
-        return answer or Response()
-
-    def app(self) -> Starlette:
-        return Starlette(routes=[Route("/x", self.__call__, methods=["GET", "POST"])])
+AT_ONCE = RetryPolicy(attempts=3, first_pause=0.0, longest_pause=0.0)
+SECRET = "s3cret-token"
 
 
-@pytest.mark.parametrize("failing", [Response(status_code=s) for s in (429, 500, 502, 503, 504)])
-def test_a_read_is_tried_again_until_it_is_answered(failing) -> None:
-    server = Server(failing, failing, PlainTextResponse("{}"))
-    with serving(server.app()) as url:
-        assert Http("S", policy=AT_ONCE).read("reading", "GET", f"{url}/x").status == 200
-    assert server.seen == 3
+@pytest.fixture
+def http() -> Iterator[Http]:
+    client = Http("NetSuite", read_seconds=5, policy=AT_ONCE)
+    yield client
+    client.close()
 
 
-def test_a_read_without_an_answer_is_tried_again() -> None:
-    server = Server(None, PlainTextResponse("{}"))
-    with serving(server.app()) as url:
-        assert Http("S", policy=AT_ONCE).read("reading", "GET", f"{url}/x").is_json
-    assert server.seen == 2
+@contextmanager
+def talking(answer: bytes, *, tls: ssl.SSLContext | None = None, spoil: bool = False):
+    """Serve one connection: read a request, send `answer` as it is (or spoil the TLS), close."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def _serve() -> None:
+        try:
+            plain, _ = listener.accept()
+        except OSError:
+            return
+        try:
+            with plain if tls is None else tls.wrap_socket(plain, server_side=True) as connection:
+                connection.recv(65536)
+                if spoil:
+                    socket.socket(fileno=socket.dup(connection.fileno())).sendall(answer)
+                else:
+                    connection.sendall(answer)
+        except OSError:
+            plain.close()
+
+    thread = threading.Thread(target=_serve)
+    thread.start()
+    try:
+        yield f"{'http' if tls is None else 'https'}://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        thread.join(10)
+        listener.close()
 
 
-def test_a_read_that_stays_unanswered_is_unavailable_and_says_what_was_being_done() -> None:
-    server = Server(Response("secret body", 503))
-    with serving(server.app()) as url, pytest.raises(Unavailable) as caught:
-        Http("S", policy=AT_ONCE).read(
-            "reading orders", "GET", f"{url}/x", params={"token": "secret"}
-        )
-    assert "reading orders" in str(caught.value)
-    assert "secret" not in str(caught.value)
-
-
-def test_a_send_is_never_repeated() -> None:
-    server = Server(None)
-    with serving(server.app()) as url, pytest.raises(NoAnswer) as caught:
-        Http("S", policy=AT_ONCE).send("POST", f"{url}/x", body=b"{}")
-    assert server.seen == 1
-    assert caught.value.sent
-
-
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/x", "http://no-such-host.invalid/x"])
-def test_a_connection_that_was_never_made_sent_nothing(url) -> None:
-    with pytest.raises(NoAnswer) as caught:
-        Http("S").send("POST", url, body=b"{}")
-    assert not caught.value.sent
-
-
-def test_a_redirect_is_not_followed() -> None:
-    elsewhere = Server(PlainTextResponse("{}"))
-    with serving(elsewhere.app()) as other:
-        server = Server(RedirectResponse(f"{other}/x"))
-        with serving(server.app()) as url:
-            assert Http("S").send("GET", f"{url}/x").status == 307
-    assert elsewhere.seen == 0
-
-
-@pytest.mark.parametrize("body", ["<html>", '{"a": 1', "", "[" * 100_000])
-def test_what_is_not_json_is_said_to_be_none(body) -> None:
-    with serving(Server(PlainTextResponse(body)).app()) as url:
-        assert not Http("S").send("GET", f"{url}/x").is_json
-
-
-def test_decimals_arrive_with_their_digits() -> None:
-    with serving(Server(PlainTextResponse('{"a": 12.50}')).app()) as url:
-        answer = Http("S").send("GET", f"{url}/x")
-    assert str(answer.document["a"]) == "12.50"
-
-
-@given(
-    st.decimals(
-        allow_nan=False, allow_infinity=False, places=3, min_value=-(10**9), max_value=10**9
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A PEM file with a key and a certificate for 127.0.0.1 that nobody trusts by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = dt.datetime.now(dt.timezone.utc)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1)
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
     )
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+def tls_of(certificate: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
+
+
+# Exact JSON
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**15), max_value=10**15))
+def test_every_amount_is_written_with_its_exact_value_and_without_an_exponent(amount):
+    text = exact_json({"rate": amount})
+
+    assert "e" not in text[8:].lower()
+    assert json.loads(text, parse_float=Decimal, parse_int=Decimal)["rate"] == amount
+
+
+@pytest.mark.parametrize(
+    ("amount", "written"),
+    [
+        ("12.50", "12.50"),
+        ("1200", "1200"),
+        ("1.2E+3", "1200"),
+        ("-0.01", "-0.01"),
+        ("1E-7", "0.0000001"),
+    ],
 )
-def test_a_decimal_is_written_as_the_number_with_its_digits(amount) -> None:
-    text = exact_json({"amount": amount})
-    assert json.loads(text, parse_float=Decimal, parse_int=Decimal)["amount"] == amount
-    assert "e" not in text.lower().replace("amount", "")
+def test_an_amount_keeps_its_digits(amount, written):
+    assert exact_json([Decimal(amount)]) == f"[{written}]"
 
 
-def test_json_is_written_like_the_standard_library_writes_it() -> None:
-    value = {"a": [1, True, None, 'ä\n"x'], "b": {}, "c": []}
-    assert json.loads(exact_json(value)) == value
-    assert json.loads(exact_json(value, indent="\n")) == value
+@pytest.mark.parametrize("nested", [1.5, [1.5], {"a": [{"b": 1.5}]}, (1.5,)])
+def test_a_float_is_refused_wherever_it_stands(nested):
+    with pytest.raises(TypeError, match="float"):
+        exact_json({"amount": nested})
 
 
-def test_a_float_is_never_written() -> None:
-    with pytest.raises(TypeError):
-        exact_json({"amount": 0.1})
+@pytest.mark.parametrize("amount", ["NaN", "Infinity", "-Infinity"])
+def test_an_amount_that_is_no_number_is_refused(amount):
+    with pytest.raises(ValueError, match="finite"):
+        exact_json({"amount": Decimal(amount)})
+
+
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text()
+    | st.decimals(allow_nan=False, allow_infinity=False, places=2),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@given(_VALUES)
+def test_indented_and_compact_json_say_the_same(value):
+    compact, indented = exact_json(value), exact_json(value, indent="\n")
+
+    read = [json.loads(text, parse_float=Decimal) for text in (compact, indented)]
+    assert read == [value, value]
+    assert "\n" not in compact
+
+
+# URLs
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://1234567.suitetalk.api.netsuite.com", None),
+        ("https://host:8443/path/", "https://host:8443/path"),
+        (" https://host/ ", "https://host"),
+        ("http://127.0.0.1:8080", None),
+        ("http://localhost:8080/", "http://localhost:8080"),
+        ("http://[::1]:8080", None),
+    ],
+)
+def test_https_and_plain_loopback_are_taken(url, kept):
+    assert checked_base_url(url, name="X") == (kept or url)
 
 
 @pytest.mark.parametrize(
     "url",
     [
-        "http://example.org",
-        "ftp://example.org",
-        "example.org",
-        "https://user:word@example.org",
-        "https://example.org/?a=b",
         "",
+        "host",
+        "https://",
+        "https:///path",
+        "ftp://host",
+        "http://host",
+        "http://127.0.0.1.host",
+        "http://10.0.0.1",
+        f"https://user:{SECRET}@host",
+        f"https://{SECRET}@host",
+        "https://@host",
+        f"https://host/?token={SECRET}",
+        "https://host/?",
+        "https://host/#part",
+        "https://ho\nst/",
+        "https://ho st/",
+        "https://host\\.other",
+        "https://[::1",
+        "https://host:99999",
+        "https://host:port",
     ],
 )
-def test_a_base_url_must_be_https_and_plain(url) -> None:
-    with pytest.raises(Misconfigured, match="SETTING"):
-        checked_base_url(url, name="SETTING")
+def test_any_other_url_is_refused_by_the_name_of_its_setting(url):
+    with pytest.raises(Misconfigured, match="SOME_URL") as refused:
+        checked_base_url(url, name="SOME_URL")
+
+    assert SECRET not in str(refused.value)
+
+
+# Reads are tried again
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_read_is_tried_again_after_an_answer_that_passes(http, status):
+    server = ScriptedServer(Reply(status), json_reply({"ok": True}))
+    with serving(server) as url:
+        answer = http.read("reading", "GET", url)
+
+    assert (answer.status, answer.document) == (200, {"ok": True})
+    assert len(server.seen) == http.requests_made == 2
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 409, 501])
+def test_a_read_is_not_tried_again_after_an_answer_that_stays(http, status):
+    server = ScriptedServer(Reply(status), json_reply({}))
+    with serving(server) as url:
+        assert http.read("reading", "GET", url).status == status
+
+    assert len(server.seen) == 1
+
+
+def test_a_read_is_tried_again_after_a_reset(http):
+    server = ScriptedServer(DROPPED, json_reply({"ok": True}))
+    with serving(server) as url:
+        assert http.read("reading", "GET", url).status == 200
+
+    assert len(server.seen) == 2
+
+
+def test_a_repeated_read_sends_the_same_request(http):
+    server = ScriptedServer(Reply(503), json_reply({}))
+    with serving(server) as url:
+        http.read("q", "POST", url, body=b"[1]", params={"limit": "5"}, headers={"Prefer": "x"})
+
+    first, second = server.seen
+    assert (first.body, first.query, first.headers["prefer"]) == (b"[1]", {"limit": "5"}, "x")
+    assert second == first
+
+
+def test_a_read_gives_up_after_its_attempts_and_says_what_and_why(http):
+    server = ScriptedServer(Reply(503, b"body-of-the-answer"))
+    with serving(server) as url, pytest.raises(Unavailable) as raised:
+        http.read(
+            "listing refunds",
+            "GET",
+            url,
+            params={"key": SECRET},
+            headers={"Authorization": f"Bearer {SECRET}"},
+        )
+
+    assert len(server.seen) == 3
+    message = str(raised.value)
+    assert "listing refunds" in message
+    assert "NetSuite answered 503" in message
+    assert SECRET not in message
+    assert "body-of-the-answer" not in message
+    assert raised.value.__cause__ is None
+
+
+def test_a_read_gives_up_when_nobody_listens(http):
+    with pytest.raises(Unavailable, match=r"listing: NetSuite gave no answer \(ConnectionError\)"):
+        http.read("listing", "GET", closed_port())
+
+    assert http.requests_made == 3
+
+
+def test_the_pause_is_the_one_asked_for():
+    pauses: list[float] = []
+    server = ScriptedServer(Reply(429, headers={"Retry-After": "0"}), json_reply({}))
+    client = Http("NetSuite", policy=RetryPolicy(attempts=2, first_pause=30, longest_pause=30))
+    stamina.instrumentation.set_on_retry_hooks([lambda details: pauses.append(details.wait_for)])
+    try:
+        with serving(server) as url:
+            assert client.read("reading", "GET", url).status == 200
+    finally:
+        stamina.instrumentation.set_on_retry_hooks(None)
+        client.close()
+
+    assert pauses == [0.0]
+
+
+def test_an_error_decides_its_pause():
+    assert _pause(_TryAgainError("x", 7.0)) == 7.0
+    assert _pause(_TryAgainError("x")) is True
+    assert _pause(ValueError()) is False
 
 
 @pytest.mark.parametrize(
-    "url", ["https://example.org/a/", "http://127.0.0.1:8080", "http://localhost"]
+    ("header", "seconds"),
+    [
+        ("7", 7.0),
+        (" 7 ", 7.0),
+        ("0", 0.0),
+        ("86400", 30.0),
+        ("9" * 400, 30.0),
+        ("", None),
+        ("-1", None),
+        ("1.5", None),
+        ("\u00b2", None),
+        ("Fri, 20 Nov 2026 12:00:00 GMT", None),
+    ],
 )
-def test_https_and_plain_http_to_loopback_are_accepted(url) -> None:
-    assert checked_base_url(url, name="SETTING") == url.rstrip("/")
+def test_retry_after_is_whole_seconds_and_capped(header, seconds):
+    assert retry_after(Answer(429, {"Retry-After": header}, None, is_json=False)) == seconds
+
+
+# Sending
+
+
+@pytest.mark.parametrize("reply", [Reply(503), Reply(429), Reply(500)])
+def test_a_sent_request_is_never_repeated_after_an_answer(http, reply):
+    server = ScriptedServer(reply)
+    with serving(server) as url:
+        assert http.send("POST", url, body=b"{}").status == reply.status
+
+    assert len(server.seen) == http.requests_made == 1
+
+
+def test_a_sent_request_is_never_repeated_after_a_reset(http):
+    server = ScriptedServer(DROPPED)
+    with serving(server) as url, pytest.raises(NoAnswer) as lost:
+        http.send("POST", url, body=b"{}")
+
+    assert lost.value.sent
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_an_answer_and_the_credentials_stay_here(http, status):
+    elsewhere = ScriptedServer(json_reply({}))
+    with serving(elsewhere) as other:
+        server = ScriptedServer(Reply(status, headers={"Location": other}))
+        with serving(server) as url:
+            answer = http.send("POST", url, body=b"{}", headers={"Authorization": SECRET})
+
+    assert answer.status == status
+    assert elsewhere.seen == []
+
+
+def test_a_netrc_file_does_not_replace_our_credentials(http, tmp_path, monkeypatch):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    server = ScriptedServer(json_reply({}))
+    with serving(server) as url:
+        http.send("GET", url, headers={"Authorization": f"Bearer {SECRET}"})
+
+    assert server.seen[0].headers["authorization"] == f"Bearer {SECRET}"
+
+
+def test_requests_of_many_threads_are_all_counted(http):
+    server = ScriptedServer(json_reply({}))
+    with serving(server) as url:
+        threads = [
+            threading.Thread(target=lambda: [http.send("GET", url) for _ in range(5)])
+            for _ in range(6)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert http.requests_made == len(server.seen) == 30
+
+
+# Bodies
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<!DOCTYPE html><h1>Service Unavailable</h1>",
+        b'{"items": [{"id": "1"',
+        b"[" * 200_000,
+        b'{"amount": NaN}',
+        b'{"amount": -Infinity}',
+        b'{"amount": 1e99999999999999999999}',
+        b"9" * 5000,
+        b'{"memo": "\xff\xfe"}',
+    ],
+)
+def test_a_body_that_is_no_json_is_an_answer_without_a_document(http, body):
+    with serving(ScriptedServer(Reply(200, body))) as url:
+        answer = http.send("GET", url)
+
+    assert (answer.status, answer.document, answer.is_json) == (200, None, False)
+
+
+def test_numbers_are_read_exactly(http):
+    with serving(
+        ScriptedServer(Reply(200, b'{"a": 12.50, "b": 1200, "c": 0.1, "d": 1E+3}'))
+    ) as url:
+        document = http.send("GET", url).document
+
+    assert document == {"a": Decimal("12.50"), "b": 1200, "c": Decimal("0.1"), "d": Decimal(1000)}
+    assert [str(document[key]) for key in "abc"] == ["12.50", "1200", "0.1"]
+    assert not any(isinstance(value, float) for value in document.values())
+
+
+def test_a_body_larger_than_any_real_one_is_no_answer(http, monkeypatch):
+    monkeypatch.setattr(http_module, "_LARGEST_BODY", 1000)
+    with serving(ScriptedServer(Reply(200, b" " * 1000 + b"1"))) as url:
+        with pytest.raises(NoAnswer) as lost:
+            http.send("GET", url)
+
+    assert lost.value.sent
+
+
+def test_a_body_of_the_largest_size_is_read(http, monkeypatch):
+    monkeypatch.setattr(http_module, "_LARGEST_BODY", 1000)
+    with serving(ScriptedServer(Reply(200, b" " * 999 + b"1"))) as url:
+        assert http.send("GET", url).document == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"id": "1"}',
+        b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n{"id":',
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 2",
+        b"",
+    ],
+    ids=["short", "cut chunk", "bad chunk", "no gzip", "cut status line", "closed"],
+)
+def test_an_answer_that_is_cut_off_is_no_answer_although_the_request_was_sent(http, answer):
+    with talking(answer) as url, pytest.raises(NoAnswer) as lost:
+        http.send("POST", url, body=b"{}")
+
+    assert lost.value.sent
+
+
+def test_a_body_that_only_drips_in_ends_at_the_deadline():
+    client = Http("NetSuite", read_seconds=0.15)
+    listener = socket.create_server(("127.0.0.1", 0))
+    stop = threading.Event()
+
+    def _drip() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+            while not stop.wait(0.02):
+                try:
+                    connection.sendall(b" ")
+                except OSError:
+                    return
+
+    thread = threading.Thread(target=_drip)
+    thread.start()
+    try:
+        with pytest.raises(NoAnswer) as lost:
+            client.send("GET", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        assert not stop.is_set()
+    finally:
+        stop.set()
+        thread.join()
+        listener.close()
+        client.close()
+    assert lost.value.sent
+
+
+# Whether it was sent
+
+
+def closed_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    "url", [closed_port(), "https://nobody.invalid"], ids=["refused", "unknown host"]
+)
+def test_without_a_connection_nothing_was_sent(http, url):
+    with pytest.raises(NoAnswer) as lost:
+        http.send("POST", f"{url}/{SECRET}", body=SECRET.encode(), headers={"X": SECRET})
+
+    assert not lost.value.sent
+    assert SECRET not in str(lost.value)
+
+
+def test_a_server_that_proves_no_identity_was_sent_nothing(http, certificate):
+    with talking(b"", tls=tls_of(certificate)) as url, pytest.raises(NoAnswer) as lost:
+        http.send("POST", url, body=b"{}")
+
+    assert not lost.value.sent
+    assert "SSLError" in str(lost.value)
+
+
+def test_tls_that_breaks_after_the_request_may_have_been_sent(http, certificate, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    broken = b"HTTP/1.1 400 no TLS record at all\r\n\r\n"
+    with talking(broken, tls=tls_of(certificate), spoil=True) as url:
+        with pytest.raises(NoAnswer) as lost:
+            http.send("POST", url, body=b"{}")
+
+    assert lost.value.sent
+
+
+def test_a_read_time_out_may_have_been_sent():
+    client = Http("NetSuite", read_seconds=0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        with pytest.raises(NoAnswer, match="ReadTimeout") as lost:
+            client.send("POST", f"http://127.0.0.1:{silent.getsockname()[1]}", body=b"{}")
+    client.close()
+
+    assert lost.value.sent
