@@ -86,7 +86,10 @@ def fetch_payments(
         ]
         accounts = newstore.payment_transactions(list(dict.fromkeys(seen)))
         rows = [
-            _row(item, orders, accounts, now=clock(), random_source=random_source) for item in chunk
+            _row(item, orders, accounts, now=clock(), random_source=random_source)
+            for item in chunk
+            # a failed read is no news about what is proven already
+            if not (refresh and _failed(item, orders, accounts))
         ]
         ledger.save_payments(rows)
         results.update(type(row.payments).__name__ for row in rows)
@@ -94,6 +97,16 @@ def fetch_payments(
         looked_at=len(work),
         results=dict(results),
         requests=newstore.requests_made - before,
+    )
+
+
+def _failed(
+    work: PaymentWork,
+    orders: Mapping[str, Order | OrderFailed],
+    accounts: Mapping[str, tuple[PaymentTransaction, ...] | AccountFailed | None],
+) -> bool:
+    return isinstance(orders.get(work.event.order_id), OrderFailed) or isinstance(
+        accounts.get(work.event.payment_account_id), AccountFailed
     )
 
 

@@ -1,14 +1,15 @@
 """A server that says what it is told, and keeps what it was asked."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from refund_pipeline.sandbox.serving import drop_connection
+from refund_pipeline.sandbox.serving import drop_connection, serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,11 @@ class ScriptedServer:
     """The ASGI app: gives its replies in order; the last one for ever."""
 
     def __init__(self, *replies: Reply) -> None:
+        self.url = ""
+        self.say(*replies)
+
+    def say(self, *replies: Reply) -> None:
+        """Forget what was asked and give these replies from now on."""
         self.replies = list(replies)
         self.seen: list[Seen] = []
 
@@ -79,3 +85,11 @@ class ScriptedServer:
         await send(
             {"type": "http.response.body", "body": b"" if reply.status == 204 else reply.body}
         )
+
+
+@contextmanager
+def scripted_server() -> Iterator[ScriptedServer]:
+    """Serve one; a module shares it, since each start and stop costs 0.2 s."""
+    server = ScriptedServer(Reply())
+    with serving(server) as server.url:
+        yield server

@@ -249,7 +249,7 @@ def test_a_connection_lost_between_two_calls_is_replaced(ledger: Ledger, ledger_
     with engine.connect() as connection:
         connection.exec_driver_sql(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE application_name = 'refund_pipeline'"
+            "WHERE application_name = 'refund_pipeline' AND datname = current_database()"
         )
     engine.dispose()
     assert ledger.status_totals() == []

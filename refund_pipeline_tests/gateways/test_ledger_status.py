@@ -90,7 +90,7 @@ EDGES = {
     "skipped beats payments": ([PAY_HELD, RETURNED], "skipped", "belongs_to_return", 1, None),
     "ready": ([ready], "ready", None, 1, None),
     "payments gone again": ([ready, awaited], "awaiting_payment", "payments_incomplete", 1, LATER),
-    "skipped stays skipped": ([RETURNED, awaited], "skipped", "belongs_to_return", 1, None),
+    "skipped no more": ([RETURNED, awaited], "awaiting_payment", "payments_incomplete", 1, LATER),
     "write begun": ([ready, begin], "uncertain", "erp_uncertain", 1, None),
     "write unclear": ([ready, begin, UNCERTAIN], "uncertain", "erp_uncertain", 1, LATER),
     "to be retried": ([ready, begin, RETRY], "ready", "erp_unavailable", 1, LATER),

@@ -257,3 +257,12 @@ def test_a_large_day_is_saved_chunk_by_chunk(tmp_path, clock, newstore, monkeypa
     monkeypatch.setattr(newstore, "orders", inner)
     assert fetch(ledger, newstore, clock).looked_at == 1
     assert [len(ids) for ids in newstore.orders_asked] == [2, 2, 1]
+
+
+def test_a_failed_read_takes_nothing_back_that_is_proven(tmp_path, clock, newstore) -> None:
+    ledger = landed_ledger(tmp_path, [event(1)], clock)
+    newstore.show(event(1))
+    fetch(ledger, newstore, clock)
+    newstore.known[event(1).order_id] = OrderFailed("refused")
+    assert fetch(ledger, newstore, clock, refresh=True).results == {}
+    assert ledger.refunds_to_pay(DAY) == []

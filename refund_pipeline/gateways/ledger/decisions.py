@@ -42,9 +42,7 @@ def save_payments(writing: Writing, rows: Sequence[PaymentRow]) -> None:
     ]
     for batch in batches(withdrawn):
         writing.connection.execute(
-            sa.delete(refund_transaction).where(
-                refund_transaction.c.refund_id.in_(batch), refund_transaction.c.state != "skipped"
-            )
+            sa.delete(refund_transaction).where(refund_transaction.c.refund_id.in_(batch))
         )
 
 

@@ -33,11 +33,8 @@ _NOT_IN_ERP = erp_posting.c.state.is_(None) | erp_posting.c.state.in_(("retry", 
 def to_pay(
     connection: Connection, day: date, *, refund_ids: Collection[str] | None, refresh: bool
 ) -> list[PaymentWork]:
-    """Return the refunds of `day` whose payments are to be read."""
-    wanted = [
-        _NOT_IN_ERP,
-        refund_transaction.c.state.is_distinct_from("skipped"),
-    ]
+    """Return the refunds of `day` whose payments are not proven; the caller leaves out skipped."""
+    wanted: list[sa.ColumnElement[bool]] = [_NOT_IN_ERP]
     if not refresh:
         wanted.append(order_payment.c.state.is_distinct_from("available"))
     statement = _refunds(
