@@ -163,7 +163,7 @@ def _print_result(console: Console, ledger: Ledger, day: DemoDay, runs: tuple[in
     )
     table = Table(title="Where the refunds are, by the ledger")
     table.add_column("status")
-    table.add_column("refunds", justify="right")
+    table.add_column("count", justify="right")
     currencies = sorted(frame["currency"].unique())
     for currency in currencies:
         table.add_column(currency, justify="right")
@@ -176,8 +176,10 @@ def _print_result(console: Console, ledger: Ledger, day: DemoDay, runs: tuple[in
             str(part["count"].sum()),
             *(str(sums.get(currency, 0)) for currency in currencies),
         )
-    console.print(table)
     files = ledger.file_totals(day.landing_day)
+    table.add_row("rejected", str(files.rejected), *("" for _ in currencies))
+    console.print()
+    console.print(table)
     console.print(
         f"{files.files} files, {files.lines} lines: {files.events} refunds, {files.duplicates} "
         f"duplicates, {sum(files.other_events.values())} other events, {files.rejected} rejected"
@@ -187,7 +189,7 @@ def _print_result(console: Console, ledger: Ledger, day: DemoDay, runs: tuple[in
         console.print(f"  rejected: {line.key} line {line.line_number}: {problems}", soft_wrap=True)
     for row in ledger.refunds(statuses=("held",)):
         console.print(f"  held: {row.refund_id}: {row.reason}: {row.detail}", soft_wrap=True)
-    console.print(f"{runs[0]} runs, {runs[1]} of them run retries by Dagster")
+    console.print(f"runs: {runs[0]}, run retries by Dagster: {runs[1]}")
 
 
 def _print_verdict(
