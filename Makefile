@@ -25,7 +25,7 @@ dev: setup ## Sandbox and Dagster UI, until stopped with Ctrl-C
 	$(BIN)/refund-pipeline dev
 
 test: setup ## Run all tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: setup ## Check format, lint and types
 	$(BIN)/ruff format --check .

@@ -1,6 +1,7 @@
 """A server that says what it is told, and keeps what it was asked."""
 
 import json
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -93,3 +94,9 @@ def scripted_server() -> Iterator[ScriptedServer]:
     server = ScriptedServer(Reply())
     with serving(server) as server.url:
         yield server
+
+
+def closed_port() -> str:
+    """Return the URL of a port nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"

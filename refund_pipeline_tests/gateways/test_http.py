@@ -37,6 +37,7 @@ from refund_pipeline_tests.gateways.scripted_server import (
     DROPPED,
     Reply,
     ScriptedServer,
+    closed_port,
     json_reply,
     scripted_server,
 )
@@ -66,7 +67,7 @@ def server(running_server: ScriptedServer) -> ScriptedServer:
 
 @contextlib.contextmanager
 def talking(answer: bytes, *, tls: ssl.SSLContext | None = None, spoil: bool = False):
-    """Serve one connection: read a request, send `answer` as it is (or spoil the TLS), close."""
+    """Serve one connection: read a POST of {}, send `answer` as it is (or spoil the TLS), close."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def _serve() -> None:
@@ -76,7 +77,9 @@ def talking(answer: bytes, *, tls: ssl.SSLContext | None = None, spoil: bool = F
             return
         try:
             with plain if tls is None else tls.wrap_socket(plain, server_side=True) as connection:
-                connection.recv(65536)
+                request = b""
+                while not request.endswith(b"{}"):  # unread bytes would turn the end into a reset
+                    request += connection.recv(65536)
                 if spoil:
                     os.write(connection.fileno(), answer)
                 else:
@@ -484,11 +487,6 @@ def test_a_body_that_only_drips_in_ends_at_the_deadline():
 
 
 # Whether it was sent
-
-
-def closed_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 @pytest.mark.parametrize(

@@ -1,341 +1,428 @@
-"""NetSuite: each answer's meaning row by row, and the contract of an `Erp` against the sandbox."""
+"""NetSuite against the sandbox: refunds are posted, found and looked up, lost answers too.
 
-import dataclasses
+The tests share a sandbox and its token, since a new one costs 0.4 s, and each takes new refunds;
+those that count every request or break the account have their own.
+"""
+
+import itertools
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from refund_pipeline.domain.errors import Misconfigured, Unavailable
 from refund_pipeline.domain.outcomes import Busy, Posted, Refused, Uncertain, differences
+from refund_pipeline.domain.transactions import Origin, RefundTransaction
 from refund_pipeline.gateways.http import Http, RetryPolicy
 from refund_pipeline.gateways.netsuite import NetSuite
-from refund_pipeline.gateways.netsuite_auth import (
-    Authenticator,
-    OAuth2ClientCredentials,
-    services_url,
-)
+from refund_pipeline.gateways.netsuite_auth import OAuth2ClientCredentials
+from refund_pipeline.sandbox.netsuite.ledger import TransactionType
+from refund_pipeline.sandbox.netsuite.records import StoredCashRefund
 from refund_pipeline.sandbox.netsuite.server import NetSuiteSandbox
-from refund_pipeline.sandbox.serving import serving
-from refund_pipeline_tests.fakes import transaction
+from refund_pipeline_tests.fakes import DAY, transaction
 
-AT_ONCE = RetryPolicy(attempts=3, seconds=5, first_pause=0.0, longest_pause=0.0)
-RECORD = "/services/rest/record/v1/cashRefund"
-
-
-class FakeAuthenticator(Authenticator):
-    """Counts renewals; every refused token gives way to the next."""
-
-    def __init__(self) -> None:
-        self.renewals = 0
-
-    def headers(self):
-        return {"Authorization": f"Bearer token-{self.renewals}"}
-
-    def refused(self, headers) -> None:
-        self.renewals += 1
-
-    @property
-    def requests_made(self) -> int:
-        return 0
+AT_ONCE = RetryPolicy(attempts=3, first_pause=0.0, longest_pause=0.0)
+FIELDS = ("custbody_nst_order_number", "custbody_nst_refund_id")
 
 
-def error(code: str, detail: str = "", path: str = "") -> dict:
-    item = {"detail": detail, "o:errorCode": code}
-    return {"o:errorDetails": [{**item, "o:errorPath": path} if path else item]}
-
-
-def post_to(answer: Response, *, authenticator=None):
-    """Post one refund to a NetSuite that always gives `answer`; return outcome and requests."""
-    seen = []
-
-    async def respond(request: Request) -> Response:
-        seen.append((request.method, request.url.path, dict(request.headers)))
-        return answer
-
-    with serving(Starlette(routes=[Route(RECORD, respond, methods=["POST"])])) as url:
-        netsuite = NetSuite(
-            account="1234567",
-            base_url=url,
-            authenticator=authenticator or FakeAuthenticator(),
-            policy=AT_ONCE,
-        )
-        return netsuite.post(transaction()), seen
-
-
-HERE = "https://1234567.suitetalk.api.netsuite.com" + RECORD
-ROWS = [
-    (Response(status_code=204, headers={"Location": f"{HERE}/90417"}), Posted("90417")),
-    (Response(status_code=204), Uncertain("NetSuite answered 204 without an id")),
-    (
-        JSONResponse(error("USER_ERROR", "This record already exists."), 400),
-        Refused("USER_ERROR already exists"),
-    ),
-    (
-        JSONResponse(error("INVALID_CONTENT", "John Doe", "item.items[0].item"), 400),
-        Refused("INVALID_CONTENT at item.items[0].item"),
-    ),
-    (JSONResponse(error("not a code; John Doe"), 400), Refused("no code")),
-    (JSONResponse({}, 400), Refused("NetSuite answered 400 without a reason")),
-    (JSONResponse(error("CONFLICT"), 409), Refused("CONFLICT")),
-    (Response("<html>", 400), Uncertain("NetSuite answered 400")),
-    (JSONResponse(error("CONCURRENCY_LIMIT_EXCEEDED"), 429), Busy(None)),
-    (Response("not json", 429, {"Retry-After": "7"}), Busy(7.0)),
-    (JSONResponse(error("SSS_REQUEST_LIMIT_EXCEEDED"), 400), Busy(None)),
-    (JSONResponse(error("UNEXPECTED_ERROR"), 500), Uncertain("NetSuite answered 500")),
-    (Response("<html>", 502), Uncertain("NetSuite answered 502")),
-    (Response("<html>", 503), Uncertain("NetSuite answered 503")),
-    (Response(status_code=302, headers={"Location": "http://127.0.0.1:1/"}), None),
-]
-
-
-@pytest.mark.parametrize(
-    ("answer", "outcome"), ROWS, ids=lambda value: getattr(value, "status_code", "")
-)
-def test_each_answer_has_its_meaning_and_a_write_is_sent_once(answer, outcome) -> None:
-    found, seen = post_to(answer)
-    assert found == (outcome or Uncertain("NetSuite answered 302"))
-    assert len(seen) == 1
-
-
-@pytest.mark.parametrize("status", [403, 404, 405, 415])
-def test_an_answer_about_our_setup_stops_the_batch(status: int) -> None:
-    with pytest.raises(Misconfigured, match=str(status)):
-        post_to(Response(status_code=status))
-
-
-def test_a_refused_token_is_renewed_once_and_then_it_is_the_setup() -> None:
-    authenticator = FakeAuthenticator()
-    with pytest.raises(Misconfigured, match="access token"):
-        post_to(Response(status_code=401), authenticator=authenticator)
-    assert authenticator.renewals == 1
-
-
-def test_a_refused_connection_was_never_sent() -> None:
-    netsuite = NetSuite(
-        account="1234567", base_url="http://127.0.0.1:1", authenticator=FakeAuthenticator()
-    )
-    with pytest.raises(Unavailable):
-        netsuite.post(transaction())
-
-
-def test_every_write_demands_strict_property_checks() -> None:
-    _, seen = post_to(Response(status_code=204, headers={"Location": f"{HERE}/1"}))
-    headers = seen[0][2]
-    assert headers["x-netsuite-propertynamevalidation"] == "Error"
-    assert headers["x-netsuite-propertyvaluevalidation"] == "Error"
-    assert headers["content-type"] == "application/json"
-
-
-# --- the contract of an Erp, against the sandbox
+NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def running():
-    with NetSuiteSandbox(concurrency_limit=20) as sandbox:
-        yield sandbox
+def shared_sandbox() -> Iterator[NetSuiteSandbox]:
+    with NetSuiteSandbox() as running:
+        yield running
 
 
-def authenticator_of(sandbox: NetSuiteSandbox, **changes) -> OAuth2ClientCredentials:
-    values = {
-        "account": sandbox.account,
-        "base_url": sandbox.base_url,
-        "client_id": sandbox.client_id,
-        "certificate_id": sandbox.certificate_id,
-        "private_key_pem": sandbox.private_key_pem,
-        "http": Http("NetSuite", policy=AT_ONCE),
-    }
-    return OAuth2ClientCredentials(**{**values, **changes})
+@pytest.fixture
+def sandbox(shared_sandbox: NetSuiteSandbox) -> Iterator[NetSuiteSandbox]:
+    yield shared_sandbox
+    shared_sandbox.faults.end_outage()
 
 
-def client(sandbox: NetSuiteSandbox, *custom_fields: str) -> NetSuite:
+@pytest.fixture
+def own_sandbox() -> Iterator[NetSuiteSandbox]:
+    with NetSuiteSandbox() as running:
+        yield running
+
+
+def netsuite_of(sandbox: NetSuiteSandbox, **changes: Any) -> NetSuite:
     return NetSuite(
-        account=sandbox.account,
-        base_url=sandbox.base_url,
-        authenticator=authenticator_of(sandbox),
-        custom_fields=custom_fields,
-        policy=AT_ONCE,
+        **{
+            "account": sandbox.account,
+            "base_url": sandbox.base_url,
+            "authenticator": OAuth2ClientCredentials(
+                account=sandbox.account,
+                base_url=sandbox.base_url,
+                client_id=sandbox.client_id,
+                certificate_id=sandbox.certificate_id,
+                private_key_pem=sandbox.private_key_pem,
+                http=Http("NetSuite", policy=AT_ONCE),
+            ),
+            "custom_fields": FIELDS,
+            "read_seconds": 10,
+            "policy": AT_ONCE,
+            **changes,
+        }
     )
 
 
-def standalone(number: int):
-    return dataclasses.replace(transaction(number), created_from=None, entity="501")
+@pytest.fixture(scope="module")
+def netsuite(shared_sandbox: NetSuiteSandbox) -> NetSuite:
+    return netsuite_of(shared_sandbox)
 
 
-def test_a_posted_refund_reads_back_equal_both_ways(running) -> None:
-    netsuite, refund = client(running, "custbody_nst_order_number"), standalone(1)
-    posted = netsuite.post(refund)
-    assert isinstance(posted, Posted)
-    by_index = netsuite.find([refund.external_id, refund.refund_id])
-    assert list(by_index) == [refund.external_id]
-    by_address = netsuite.look_up(refund.external_id)
-    for record in (by_index[refund.external_id], by_address):
-        assert record.erp_id == posted.erp_id
-        assert differences(refund, record) == ()
+def new_refund() -> RefundTransaction:
+    return transaction(next(NUMBERS))
 
 
-def test_the_amounts_in_the_erp_are_exact_and_balanced(running) -> None:
-    refund = standalone(2)
-    posted = client(running).post(refund)
-    (stored,) = [one for one in running.cash_refunds() if one.id == posted.erp_id]
-    assert [line.amount for line in stored.lines] == [Decimal("12.50"), Decimal("-12.50")]
-    assert stored.total == 0
-    assert stored.memo == refund.memo
+def sold(sandbox: NetSuiteSandbox) -> RefundTransaction:
+    """Return a new refund after its sale was booked."""
+    refund = new_refund()
+    return replace(refund, created_from=sell(sandbox, refund.order_number))
 
 
-def test_a_refund_of_a_cash_sale_is_made_from_it(running) -> None:
-    sale = running.add_cash_sale(
-        external_id="SO-77",
-        entity="601",
-        subsidiary="1",
-        location="11",
-        currency="USD",
-        total=Decimal("50.00"),
-        on=date(2026, 11, 20),
-    )
-    netsuite = client(running)
-    (origin,) = netsuite.origins(["SO-77", "SO-78"], fields=["externalid"])["SO-77"]
-    assert (origin.kind, origin.erp_id, origin.entity) == ("cash_sale", sale, "601")
-    refund = dataclasses.replace(transaction(3), created_from=origin.erp_id, entity=origin.entity)
-    posted = netsuite.post(refund)
-    (stored,) = [one for one in running.cash_refunds() if one.id == posted.erp_id]
-    assert stored.created_from == sale
+def records_of(sandbox: NetSuiteSandbox, refund: RefundTransaction) -> list[StoredCashRefund]:
+    return [one for one in sandbox.cash_refunds() if one.external_id == refund.external_id]
 
 
-def test_a_second_write_of_one_external_id_is_refused(running) -> None:
-    netsuite, refund = client(running), standalone(4)
-    assert isinstance(netsuite.post(refund), Posted)
-    assert netsuite.post(refund) == Refused("USER_ERROR already exists")
+def sell(sandbox: NetSuiteSandbox, order_number: str, **changes: Any) -> str:
+    values: dict[str, Any] = {
+        "external_id": order_number,
+        "entity": "601",
+        "subsidiary": "1",
+        "location": "11",
+        "currency": "USD",
+        "total": Decimal(50),
+        "on": DAY,
+    }
+    return sandbox.add_cash_sale(**{**values, **changes})
 
 
-def test_a_record_of_another_type_under_our_id_is_seen(running) -> None:
-    netsuite, refund = client(running), standalone(5)
-    running.add_sales_order(
-        external_id=refund.external_id,
-        entity="601",
-        subsidiary="1",
-        location="11",
-        currency="USD",
-        total=Decimal("50.00"),
-        on=date(2026, 11, 20),
-    )
-    record = netsuite.look_up(refund.external_id)
-    assert record is not None
-    assert differences(refund, record)[0] == "it is a sales_order, not a cash refund"
+def test_a_posted_refund_is_in_netsuite_as_it_was_meant(sandbox, netsuite):
+    refund = sold(sandbox)
+    outcome = netsuite.post(refund)
 
-
-def test_a_lost_answer_is_uncertain_and_found_by_looking_up(running) -> None:
-    netsuite, refund = client(running), standalone(6)
-    netsuite.find(["apz-none"])
-    running.faults.lose_answers(1)
-    assert isinstance(netsuite.post(refund), Uncertain)
-    assert netsuite.look_up(refund.external_id) is not None
-
-
-def test_what_is_not_there_is_absent(running) -> None:
-    netsuite = client(running)
-    assert netsuite.find(["apz-none"]) == {}
-    assert netsuite.look_up("apz-none") is None
-
-
-def test_a_custom_field_suiteql_does_not_know_is_left_out(running) -> None:
-    netsuite, refund = client(running, "custbody_elsewhere"), standalone(7)
-    netsuite.post(refund)
-    assert differences(refund, netsuite.find([refund.external_id])[refund.external_id]) == ()
-
-
-def test_many_ids_are_looked_up_in_batches(running) -> None:
-    netsuite = client(running)
-    netsuite.find(["apz-none"])
-    before = netsuite.requests_made
-    netsuite.find([f"apz-{number}" for number in range(401)])
-    assert netsuite.requests_made - before == 3
-
-
-def test_the_rendered_body_is_what_is_sent(running) -> None:
-    body = client(running).render(standalone(8))
-    assert '"rate": 12.50' in body
-    assert '"amount": -12.50' in body
-    assert '"handlingMode": {\n    "id": "SAVE_ONLY"\n  }' in body
-
-
-def test_parallel_posts_share_one_token(running) -> None:
-    netsuite = client(running)
-    before = running.audit.counts.copy()
-    with ThreadPoolExecutor(4) as pool:
-        outcomes = list(pool.map(netsuite.post, [standalone(100 + n) for n in range(12)]))
-    assert all(isinstance(outcome, Posted) for outcome in outcomes)
-    assert netsuite.requests_made == 13
-    assert before != running.audit.counts
-
-
-def test_an_outage_is_unavailable() -> None:
-    with NetSuiteSandbox() as sandbox:
-        netsuite = client(sandbox)
-        sandbox.faults.start_outage()
-        with pytest.raises(Unavailable):
-            netsuite.find(["apz-1"])
-        sandbox.faults.end_outage()
-        assert netsuite.find(["apz-1"]) == {}
-
-
-# --- authentication
-
-
-def test_refused_credentials_are_the_setup(running) -> None:
-    with pytest.raises(Misconfigured, match="invalid_grant"):
-        authenticator_of(running, certificate_id="unknown").headers()
-
-
-def test_a_token_is_cached_and_renewed_before_it_ends(running) -> None:
-    now = [1_000_000_000.0]
-
-    async def token(request: Request) -> Response:
-        now_serving.append(await request.body())
-        return JSONResponse({"access_token": f"t{len(now_serving)}", "expires_in": 3600})
-
-    now_serving: list[bytes] = []
-    route = Route("/services/rest/auth/oauth2/v1/token", token, methods=["POST"])
-    with serving(Starlette(routes=[route])) as url:
-        auth = authenticator_of(running, base_url=url, clock=lambda: now[0])
-        with ThreadPoolExecutor(8) as pool:
-            barrier = threading.Barrier(8)
-            found = list(pool.map(lambda _: barrier.wait() >= 0 and auth.headers(), range(8)))
-        assert found == [{"Authorization": "Bearer t1"}] * 8
-        now[0] += 3500
-        assert auth.headers() == {"Authorization": "Bearer t1"}
-        now[0] += 50
-        assert auth.headers() == {"Authorization": "Bearer t2"}
-        auth.refused({"Authorization": "Bearer t1"})
-        assert auth.headers() == {"Authorization": "Bearer t2"}, "another thread renewed it"
-    assert auth.requests_made == 2
-
-
-def test_an_unusable_key_is_the_setup(running) -> None:
-    with pytest.raises(Misconfigured, match="private key"):
-        authenticator_of(running, private_key_pem="no key").headers()
+    (stored,) = records_of(sandbox, refund)
+    assert outcome == Posted(stored.id)
+    assert stored.external_id == refund.external_id
+    assert stored.created_from == refund.created_from
+    assert (stored.entity, stored.subsidiary, stored.location) == ("601", "1", "11")
+    assert (stored.currency, stored.total) == ("USD", 0)
+    assert (stored.tran_date, stored.memo) == (date(2026, 11, 20), refund.memo)
+    assert [(line.item, line.amount) for line in stored.lines] == [
+        ("9001", Decimal("12.50")),
+        ("8101", Decimal("-12.50")),
+    ]
+    assert stored.custom == dict(refund.custom_fields)
+    assert sandbox.audit.second_payouts == 0
+    assert sandbox.audit.flags == []
 
 
 @pytest.mark.parametrize(
-    ("account", "host"),
-    [("1234567", "1234567"), ("1234567_SB1", "1234567-sb1"), ("1234567-sb1", "1234567-sb1")],
+    ("currency", "amount"), [("USD", "0.10"), ("EUR", "1234567.89"), ("JPY", "1200")]
 )
-def test_the_host_is_derived_from_either_spelling_of_the_account(account, host) -> None:
-    assert services_url(account, None) == f"https://{host}.suitetalk.api.netsuite.com/services/rest"
+def test_an_amount_arrives_exactly_in_each_currency(sandbox, netsuite, currency, amount):
+    number = {"USD": "1", "EUR": "2", "JPY": "3"}[currency]
+    refund = new_refund()
+    goodwill, tender = refund.lines
+    refund = replace(
+        refund,
+        created_from=None,
+        currency=currency,
+        currency_id=number,
+        entity=f"50{number}",
+        subsidiary=number,
+        location=f"{number}9",
+        amount=Decimal(amount),
+        lines=(
+            replace(goodwill, amount=Decimal(amount)),
+            replace(tender, amount=-Decimal(amount)),
+        ),
+    )
+
+    assert isinstance(netsuite.post(refund), Posted)
+    amounts = [str(line.amount) for line in records_of(sandbox, refund)[0].lines]
+    assert [Decimal(text) for text in amounts] == [Decimal(amount), -Decimal(amount)]
+    for record in (
+        netsuite.find([refund.external_id])[refund.external_id],
+        netsuite.look_up(refund.external_id),
+    ):
+        assert record is not None
+        assert differences(refund, record) == ()
 
 
-@pytest.mark.parametrize("account", ["evil.example/", "https://x", "a.b", "", "1 2"])
-def test_an_account_that_names_another_host_is_refused(account) -> None:
-    with pytest.raises(Misconfigured):
-        services_url(account, None)
+def test_twelve_refunds_over_three_threads_make_one_record_each(own_sandbox):
+    netsuite = netsuite_of(own_sandbox)
+    refunds = [sold(own_sandbox) for _ in range(12)]
+    outcomes: dict[str, object] = {}
+
+    def _post(mine: list[RefundTransaction]) -> None:
+        for refund in mine:
+            outcomes[refund.external_id] = netsuite.post(refund)
+
+    threads = [threading.Thread(target=_post, args=(refunds[one::3],)) for one in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    stored = {one.external_id: Posted(one.id) for one in own_sandbox.cash_refunds()}
+    assert stored == outcomes
+    assert set(stored) == {refund.external_id for refund in refunds}
+    assert len(own_sandbox.cash_refunds()) == 12
+    assert own_sandbox.audit.counts == {"POST cashRefund": 12, "POST token": 1}
+    assert netsuite.requests_made == 13
 
 
-def test_a_base_url_may_end_in_the_services_path() -> None:
-    url = "https://example.org/services/rest"
-    assert services_url("1", "https://example.org/") == services_url("1", url) == url
+# Outcomes of a post
+
+
+def test_a_second_post_of_a_refund_is_refused_and_makes_no_second_record(sandbox, netsuite):
+    refund = sold(sandbox)
+    netsuite.post(refund)
+
+    assert netsuite.post(refund) == Refused("USER_ERROR already exists")
+    assert len(records_of(sandbox, refund)) == 1
+
+
+@pytest.mark.parametrize("fault", ["lose_answers", "fail_after_commit"])
+def test_a_post_whose_answer_is_lost_is_uncertain_and_is_found_again(sandbox, netsuite, fault):
+    refund = sold(sandbox)
+    posts = sandbox.audit.posts
+    getattr(sandbox.faults, fault)(1)
+
+    assert isinstance(netsuite.post(refund), Uncertain)
+    record = netsuite.look_up(refund.external_id)
+    assert record is not None
+    assert differences(refund, record) == ()
+    assert sandbox.audit.posts == posts + 1
+
+
+def test_a_post_that_is_dropped_is_uncertain_and_is_not_there(sandbox, netsuite):
+    refund = sold(sandbox)
+    posts = sandbox.audit.posts
+    sandbox.faults.drop_before_commit(1)
+
+    assert isinstance(netsuite.post(refund), Uncertain)
+    assert netsuite.look_up(refund.external_id) is None
+    assert sandbox.audit.posts == posts + 1
+
+
+def test_a_refused_post_may_have_made_its_record(sandbox, netsuite):
+    refund = sold(sandbox)
+    sandbox.faults.refuse_but_create(1)
+
+    assert netsuite.post(refund) == Refused("USER_ERROR")
+    assert netsuite.look_up(refund.external_id) is not None
+
+
+def test_a_post_over_the_limit_is_busy_and_made_nothing(sandbox, netsuite):
+    refund = sold(sandbox)
+    sandbox.faults.too_many_requests(1)
+
+    assert netsuite.post(refund) == Busy(None)
+    assert records_of(sandbox, refund) == []
+
+
+def test_a_post_during_an_outage_is_uncertain_once_a_token_is_there(sandbox, netsuite):
+    refund = sold(sandbox)
+    netsuite.find([refund.external_id])
+    sandbox.faults.start_outage()
+
+    assert netsuite.post(refund) == Uncertain("NetSuite answered 503")
+
+
+def test_without_a_token_nothing_is_posted_during_an_outage(own_sandbox):
+    netsuite = netsuite_of(own_sandbox)
+    own_sandbox.faults.start_outage()
+    with pytest.raises(Unavailable, match="access token"):
+        netsuite.post(transaction())
+
+    assert own_sandbox.audit.posts == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "detail"),
+    [
+        ({"location": "21"}, "USER_ERROR at location Invalid location reference key 21 for subs"),
+        ({"custom_fields": (("custbody_misspelled", "SO-1"),)}, "at custbody_misspelled"),
+        ({"entity": "999"}, "at entity"),
+    ],
+)
+def test_a_refusal_says_where_and_quotes_nothing_of_ours(sandbox, netsuite, change, detail):
+    refund = replace(sold(sandbox), **change)
+    outcome = netsuite.post(refund)
+
+    assert isinstance(outcome, Refused)
+    assert detail in outcome.detail
+    assert refund.memo not in outcome.detail
+    assert refund.order_number not in outcome.detail
+    assert records_of(sandbox, refund) == []
+
+
+def test_a_closed_period_is_named(own_sandbox):
+    netsuite = netsuite_of(own_sandbox)
+    refund = sold(own_sandbox)
+    own_sandbox.close_period("2026-11")
+    outcome = netsuite.post(refund)
+
+    assert isinstance(outcome, Refused)
+    assert "closed period" in outcome.detail
+
+
+def test_a_token_that_ends_early_is_renewed_once(own_sandbox):
+    netsuite = netsuite_of(own_sandbox)
+    first, second = sold(own_sandbox), sold(own_sandbox)
+    netsuite.post(first)
+    own_sandbox.tokens.expire_tokens()
+
+    assert isinstance(netsuite.post(second), Posted)
+    assert own_sandbox.audit.counts == {"POST cashRefund": 3, "POST token": 2}
+    assert len(own_sandbox.cash_refunds()) == 2
+
+
+def test_a_revoked_certificate_stops_everything(own_sandbox):
+    netsuite = netsuite_of(own_sandbox)
+    netsuite.find(["apz-1"])
+    own_sandbox.tokens.revoke_certificate(own_sandbox.certificate_id)
+    own_sandbox.tokens.expire_tokens()
+    with pytest.raises(Misconfigured, match="invalid_grant"):
+        netsuite.post(sold(own_sandbox))
+
+
+# Finding
+
+
+def test_found_and_looked_up_records_equal_what_was_posted(sandbox, netsuite):
+    refunds = [sold(sandbox) for _ in range(3)]
+    for refund in refunds:
+        netsuite.post(refund)
+
+    found = netsuite.find([*[refund.external_id for refund in refunds], "apz-unknown"])
+    assert set(found) == {refund.external_id for refund in refunds}
+    for refund in refunds:
+        assert differences(refund, found[refund.external_id]) == ()
+        looked_up = netsuite.look_up(refund.external_id)
+        assert looked_up is not None
+        assert looked_up.erp_id == found[refund.external_id].erp_id
+        assert dict(found[refund.external_id].custom) == dict(refund.custom_fields)
+        assert found[refund.external_id].tran_date == looked_up.tran_date == DAY
+
+
+def test_many_ids_are_asked_for_in_batches_and_read_page_by_page(sandbox, netsuite):
+    refunds = [new_refund() for _ in range(201)]
+    asked = sandbox.audit.counts.get("POST suiteql", 0)
+    for refund in refunds:
+        copied(sandbox, refund, lines=6)
+
+    found = netsuite.find([refund.external_id for refund in refunds])
+    assert set(found) == {refund.external_id for refund in refunds}
+    assert {len(record.lines) for record in found.values()} == {6}
+    # 200 ids with 7 rows each are two pages; the last id is one
+    assert sandbox.audit.counts["POST suiteql"] == asked + 3
+
+
+def copied(sandbox: NetSuiteSandbox, refund: RefundTransaction, *, lines: int) -> None:
+    """Put a cash refund into the books without a request, copied from a sale's draft."""
+    sell(sandbox, refund.order_number)
+    sale = sandbox._ledger.by_external_id(refund.order_number)
+    assert sale is not None
+    draft = replace(
+        sale.draft,
+        type=TransactionType.CASH_REFUND,
+        external_id=refund.external_id,
+        lines=sale.draft.lines * lines,
+    )
+    sandbox._ledger.add(draft)
+
+
+def test_a_record_is_looked_up_whatever_the_case_of_its_id(sandbox, netsuite):
+    refund = sold(sandbox)
+    netsuite.post(replace(refund, external_id=refund.external_id.upper()))
+    record = netsuite.look_up(refund.external_id)
+
+    assert record is not None
+    assert differences(refund, record) == ()
+    assert netsuite.post(refund) == Refused("USER_ERROR already exists")
+
+
+def test_a_sale_under_our_id_is_seen_for_what_it_is(sandbox, netsuite):
+    refund = new_refund()
+    sell(sandbox, refund.external_id)
+
+    for record in (
+        netsuite.look_up(refund.external_id),
+        netsuite.find([refund.external_id])[refund.external_id],
+    ):
+        assert record is not None
+        assert record.kind == "cash_sale"
+        assert "it is a cash_sale, not a cash refund" in differences(refund, record)
+
+
+def test_a_record_the_index_does_not_show_yet_is_looked_up_all_the_same():
+    with NetSuiteSandbox(index_lag=3600) as sandbox:
+        netsuite = netsuite_of(sandbox)
+        refund = sold(sandbox)
+        netsuite.post(refund)
+
+        assert netsuite.find([refund.external_id]) == {}
+        assert netsuite.look_up(refund.external_id) is not None
+
+
+def test_a_custom_field_suiteql_does_not_know_is_left_out(sandbox):
+    netsuite = netsuite_of(sandbox, custom_fields=(*FIELDS, "custbody_not_in_suiteql"))
+    refund = sold(sandbox)
+    netsuite.post(refund)
+    record = netsuite.find([refund.external_id])[refund.external_id]
+
+    assert differences(refund, record) == ()
+    assert dict(record.custom) == dict(refund.custom_fields)
+    asked = sandbox.audit.counts["POST suiteql"]
+    netsuite.find([refund.external_id])
+    assert sandbox.audit.counts["POST suiteql"] == asked + 1
+
+
+# Origins
+
+
+def test_the_sales_of_an_order_are_found_by_the_first_field_that_knows_it(sandbox, netsuite):
+    sale = sell(sandbox, "SO-1")
+    order = sandbox.add_sales_order(
+        external_id="SO-2",
+        entity="621",
+        subsidiary="2",
+        location="21",
+        currency="EUR",
+        total=Decimal(9),
+        on=DAY,
+    )
+    origins = netsuite.origins(["SO-1", "SO-2", "SO-3"], fields=["otherrefnum", "externalid"])
+
+    assert origins == {
+        "SO-1": [Origin("cash_sale", sale, "601", "1", "1")],
+        "SO-2": [Origin("sales_order", order, "621", "2", "2")],
+    }
+
+
+def test_our_own_refund_is_no_sale(sandbox, netsuite):
+    refund = sold(sandbox)
+    netsuite.post(refund)
+
+    assert netsuite.origins([refund.external_id], fields=["externalid"]) == {}
+
+
+def test_sales_of_more_than_two_hundred_orders_are_found_in_batches(sandbox, netsuite):
+    numbers = [f"SO-many-{number}" for number in range(250)]
+    sales = {number: sell(sandbox, number) for number in numbers}
+    asked = sandbox.audit.counts.get("POST suiteql", 0)
+
+    origins = netsuite.origins(numbers, fields=["externalid"])
+    assert {number: [one.erp_id for one in found] for number, found in origins.items()} == {
+        number: [sale] for number, sale in sales.items()
+    }
+    assert sandbox.audit.counts["POST suiteql"] == asked + 2

@@ -29,6 +29,7 @@ from refund_pipeline_tests.gateways.scripted_server import (
     DROPPED,
     Reply,
     ScriptedServer,
+    closed_port,
     error_reply,
     json_reply,
     scripted_server,
@@ -203,9 +204,7 @@ def test_the_id_comes_from_the_location_or_the_write_is_uncertain(
             Refused("USER_ERROR already exists"),
         ),
         (
-            error_reply(
-                400, "USER_ERROR", "Error. Please enter value(s) for: Location.", "location"
-            ),
+            error_reply(400, "USER_ERROR", "Please enter value(s) for: Location.", "location"),
             Refused("USER_ERROR at location Please enter value(s) for: Location"),
         ),
         (
@@ -301,7 +300,9 @@ def test_a_lost_answer_is_uncertain_and_not_repeated(server, netsuite):
     assert len(server.seen) == 1
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "https://nobody.invalid"])
+@pytest.mark.parametrize(
+    "url", [closed_port(), "https://nobody.invalid"], ids=["refused", "unknown host"]
+)
 def test_without_a_connection_nothing_was_posted(url):
     with pytest.raises(Unavailable, match=transaction().refund_id) as raised:
         netsuite_at(url).post(transaction())
@@ -637,6 +638,20 @@ def test_a_custom_field_netsuite_refuses_is_left_out_from_then_on(server, refusa
     (query,) = [seen.document["q"] for seen in server.seen]
     assert ORDER_FIELD not in query
     assert "t.custbody_other, " in query
+
+
+def test_a_field_another_thread_has_left_out_meanwhile_is_no_fault(server):
+    netsuite = netsuite_at(server.url, custom_fields=[ORDER_FIELD])
+    send = netsuite._suiteql._read
+
+    def _while_another_thread_finds(*args: Any, **options: Any) -> Any:
+        netsuite._custom_fields = ()
+        return send(*args, **options)
+
+    netsuite._suiteql._read = _while_another_thread_finds
+    server.say(REFUSED, EMPTY, REFUSED, page(row(0), row(1), row(2)))
+
+    assert differences(transaction(), found(netsuite)) == ()
 
 
 def test_an_outage_costs_no_custom_field(server):
