@@ -77,9 +77,10 @@ def talking(answer: bytes, *, tls: ssl.SSLContext | None = None, spoil: bool = F
             return
         try:
             with plain if tls is None else tls.wrap_socket(plain, server_side=True) as connection:
-                request = b""
-                while not request.endswith(b"{}"):  # unread bytes would turn the end into a reset
-                    request += connection.recv(65536)
+                request = received = connection.recv(65536)
+                while received and not request.endswith(b"{}"):  # the unread would mean a reset
+                    received = connection.recv(65536)
+                    request += received
                 if spoil:
                     os.write(connection.fileno(), answer)
                 else:
