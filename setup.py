@@ -33,7 +33,6 @@ setup(
         "pyjwt[crypto]>=2.10",  # NetSuite's OAuth 2.0 client assertion
         "stamina>=25.1",  # retries of reads
         "typing-extensions>=4.10",  # assert_never on Python 3.10
-        "typing-extensions>=4.10",  # assert_never on Python 3.10
         "click>=8.1",  # the command line
         "rich>=13.9",  # tables and progress for people at the shell
     ],
