@@ -33,6 +33,9 @@ setup(
         "pyjwt[crypto]>=2.10",  # NetSuite's OAuth 2.0 client assertion
         "stamina>=25.1",  # retries of reads
         "typing-extensions>=4.10",  # assert_never on Python 3.10
+        "oauthlib>=3.2",  # signs NetSuite's token-based authentication
+        "starlette>=0.40",  # the receiver's HTTP; dagster-webserver stands on both
+        "uvicorn>=0.30",  # and its server
         "click>=8.1",  # the command line
         "rich>=13.9",  # tables and progress for people at the shell
     ],
@@ -41,8 +44,6 @@ setup(
         "sandbox": [
             "moto[s3,server]>=5.1",  # S3 on loopback
             "graphql-core>=3.2",  # executes the sandbox's NewStore schema
-            "starlette>=0.40",  # the sandbox's HTTP routes
-            "uvicorn>=0.30",  # and their server
             "sqlglot>=26",  # parses SuiteQL before SQLite executes it
             "joserfc>=1.0",  # verifies the client assertion with a library the gateway does not use
         ],
@@ -53,6 +54,8 @@ setup(
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.6",
             "hypothesis>=6.120",
+            "netsuite>=0.12",  # a NetSuite client we did not write, to check the sandbox with
+            "requests-oauthlib>=2.0",  # another one
             "mypy>=1.13",
             "ruff>=0.8",
             "types-PyYAML",

@@ -34,6 +34,8 @@ class Order:
     channel: str | None
     channel_type: str | None
     items: tuple[OrderItem, ...]
+    is_exchange: bool = False
+    is_historical: bool = False
 
     @property
     def is_store_order(self) -> bool:

@@ -6,7 +6,9 @@ never by sign (4.2).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
+from enum import Enum
 from typing import TypeAlias
 
 from refund_pipeline.domain.events import RefundEvent, canonical_id
@@ -17,6 +19,17 @@ ISSUE_KINDS = frozenset({"issue", "issued"})
 _IGNORED_KINDS = frozenset(
     {"authorize", "authorization", "capture", "captured", "void", "voided", "revoke", "revoked"}
 )
+
+
+class Attribution(Enum):
+    """How payment transactions are told apart by refund (contract newstore 4.4 and section 6)."""
+
+    GRAPHQL = "graphql"
+    """By GraphQL's `correlationId`, where this tenant shows it; else the REST account."""
+    REST = "rest"
+    """By the correlation id of the REST payment account."""
+    GRAPHQL_ONLY = "graphql_only"
+    """By amounts alone, as the playbook's query allows: only a sum that leaves no doubt counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +43,27 @@ class PaymentTransaction:
     method: str
     provider: str
     gift_card_last4: str | None = None
+    created_at: datetime | None = None
+    """Aware UTC; NewStore leaves it out of gift cards issued and of voids."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentAccount:
+    """A payment account as one API shows it."""
+
+    transactions: tuple[PaymentTransaction, ...]
+    issued_on: tuple[str, ...] = ()
+    """Other orders whose issued value paid this one: those an exchange came from (4.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefundFacts:
+    """What NewStore's refund resource and order add to the event (contract newstore 2.3, 2.5)."""
+
+    return_id: str | None
+    is_historical: bool
+    status: str
+    """Lower case, such as `pending`, `succeeded` or `failed`; may be empty."""
 
 
 @dataclass(frozen=True, slots=True)
