@@ -23,7 +23,14 @@ from refund_pipeline.domain.outcomes import (
     Refused,
     Uncertain,
 )
-from refund_pipeline.domain.payments import PaymentLine, PaymentsAvailable, PaymentTransaction
+from refund_pipeline.domain.payments import (
+    Attribution,
+    PaymentAccount,
+    PaymentLine,
+    PaymentsAvailable,
+    PaymentTransaction,
+    RefundFacts,
+)
 from refund_pipeline.domain.transactions import (
     CASH_SALE,
     Origin,
@@ -34,8 +41,7 @@ from refund_pipeline.domain.transactions import (
 from refund_pipeline.gateways.erp import Erp
 from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline.gateways.ledger.rows import LandedFile, PaymentRow, TransactionRow
-from refund_pipeline.gateways.newstore_accounts import AccountFailed
-from refund_pipeline.gateways.newstore_orders import OrderFailed
+from refund_pipeline.gateways.newstore import AccountFailed, OrderFailed, OrderRead, RefundFailed
 
 DAY = date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
@@ -264,11 +270,16 @@ def event_line(number: int = 1, **changes: object) -> str:
 class FakeNewStore:
     """NewStore in memory: what is not put in is not visible; what is asked for is kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, attribution: Attribution = Attribution.REST) -> None:
+        self.attribution = attribution
         self.known: dict[str, Order | OrderFailed] = {}
         self.accounts: dict[str, tuple[PaymentTransaction, ...] | AccountFailed] = {}
+        self.graphql_accounts: dict[str, tuple[PaymentTransaction, ...]] = {}
+        self.issued_on: dict[str, tuple[str, ...]] = {}
+        self.facts: dict[str, RefundFacts | RefundFailed | None] = {}
         self.orders_asked: list[Sequence[str]] = []
         self.accounts_asked: list[Sequence[str]] = []
+        self.facts_asked: list[Sequence[tuple[str, str]]] = []
 
     def show(self, *refunds: RefundEvent) -> None:
         """Make orders and complete payments of these refunds visible."""
@@ -276,19 +287,42 @@ class FakeNewStore:
             self.known[of.order_id] = order(of)
             self.accounts[of.payment_account_id] = account(of)
 
-    def orders(self, order_ids: Sequence[str]) -> Mapping[str, Order | OrderFailed]:
+    def orders(self, order_ids: Sequence[str]) -> Mapping[str, OrderRead | OrderFailed]:
         self.orders_asked.append(order_ids)
-        return {key: self.known[key] for key in order_ids if key in self.known}
+        return {key: self._read(key) for key in order_ids if key in self.known}
 
-    def payment_transactions(
+    def _read(self, order_id: str) -> OrderRead | OrderFailed:
+        found = self.known[order_id]
+        if isinstance(found, OrderFailed):
+            return found
+        shown = self.graphql_accounts.get(order_id)
+        return OrderRead(found, None if shown is None else PaymentAccount(shown))
+
+    def payment_accounts(
         self, account_ids: Sequence[str]
-    ) -> Mapping[str, tuple[PaymentTransaction, ...] | AccountFailed | None]:
-        self.accounts_asked.append(account_ids)
-        return {key: self.accounts.get(key) for key in account_ids}
+    ) -> Mapping[str, PaymentAccount | AccountFailed | None]:
+        if account_ids:
+            self.accounts_asked.append(account_ids)
+        return {key: self._account(key) for key in account_ids}
+
+    def _account(self, account_id: str) -> PaymentAccount | AccountFailed | None:
+        found = self.accounts.get(account_id)
+        if found is None or isinstance(found, AccountFailed):
+            return found
+        return PaymentAccount(found, self.issued_on.get(account_id, ()))
+
+    def refund_facts(
+        self, refunds: Sequence[tuple[str, str]]
+    ) -> Mapping[str, RefundFacts | RefundFailed | None]:
+        if refunds:
+            self.facts_asked.append(refunds)
+        plain = RefundFacts(None, is_historical=False, status="succeeded")
+        return {refund: self.facts.get(refund, plain) for _, refund in refunds}
 
     @property
     def requests_made(self) -> int:
-        return len(self.orders_asked) + sum(map(len, self.accounts_asked))
+        asked = (*self.accounts_asked, *self.facts_asked)
+        return len(self.orders_asked) + sum(map(len, asked))
 
 
 def landed_ledger(path: Path, events: Sequence[RefundEvent], clock: FakeClock) -> Ledger:

@@ -44,6 +44,8 @@ class Place(_Row):
     location: InternalId
     subsidiary: InternalId
     zone: Text
+    fiscal: bool = False
+    """The store stands where fiscal rules do not allow in-store appeasements."""
 
     @field_validator("zone")
     @classmethod
@@ -108,6 +110,13 @@ class Policies(_Row):
 
     origin_missing: OriginMissing
     historical: Literal["skip", "post"]
+    returns: Literal["refund_resource", "event"] = "refund_resource"
+    """How to know that a refund belongs to a return: ask NewStore, or trust the event."""
+    foreign_issue: Literal["match", "hold"] = "match"
+    """An issue under another correlation id that fits exactly: take it, or let a person decide."""
+    foreign_issue_seconds: Annotated[int, Field(ge=1, le=60)] = 5
+    exchange: Literal["match", "hold"] = "match"
+    fiscal_in_store: Literal["hold", "post"] = "hold"
 
 
 OriginField = Annotated[str, StringConstraints(pattern=r"^(externalid|otherrefnum|custbody_\w+)$")]

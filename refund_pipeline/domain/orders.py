@@ -52,3 +52,13 @@ class Order:
                 item.shipping_service_level in {None, _HANDED_OVER_IN_STORE} for item in self.items
             )
         )
+
+    @property
+    def has_in_store_part(self) -> bool:
+        """Whether something of a store order was handed over in the store."""
+        return self.is_store_order and (
+            not self.items
+            or any(
+                item.shipping_service_level in {None, _HANDED_OVER_IN_STORE} for item in self.items
+            )
+        )

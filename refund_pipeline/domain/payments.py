@@ -1,12 +1,12 @@
 """Which payment lines of an order's account belong to a refund, and whether they prove its amount.
 
-Attribution is by correlation id (contract newstore 4.4, design decision 13); magnitude is by kind,
-never by sign (4.2).
+Attribution is by correlation id (contract newstore 4.4, design decision 13), or by amounts alone
+where a deployment has nothing better; magnitude is by kind, never by sign (4.2).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import TypeAlias
@@ -19,6 +19,7 @@ ISSUE_KINDS = frozenset({"issue", "issued"})
 _IGNORED_KINDS = frozenset(
     {"authorize", "authorization", "capture", "captured", "void", "voided", "revoke", "revoked"}
 )
+_ISSUED_METHODS = frozenset({"store_credit", "gift_card"})
 
 
 class Attribution(Enum):
@@ -103,34 +104,153 @@ Payments: TypeAlias = PaymentsAvailable | PaymentsAwaited | PaymentsHeld
 
 
 def match_payments(
-    event: RefundEvent, transactions: Sequence[PaymentTransaction] | None
+    event: RefundEvent,
+    account: PaymentAccount | None,
+    *,
+    siblings: Sequence[RefundEvent] = (),
+    foreign_issue_within: timedelta = timedelta(0),
+    adopt_foreign_issue: bool = False,
 ) -> Payments:
-    """Decide what the account (None: not visible yet) says about `event`."""
-    if transactions is None:
+    """Decide by correlation id what the account (None: not visible yet) says about `event`.
+
+    NewStore issues some store credit under an id of its own (contract newstore 4.4). Such an issue
+    is adopted if it completes the amount exactly, was made within `foreign_issue_within` of the
+    request, and nothing else could be meant: neither a second issue nor one of the order's other
+    known refunds (`siblings`). Else, and always without `adopt_foreign_issue`, a person decides.
+    """
+    if account is None:
         return PaymentsAwaited("the payment account is not visible yet")
-    ours = [t for t in transactions if canonical_id(t.correlation_id or "") == event.refund_id]
-    unknown = sorted({t.kind for t in ours} - REFUND_KINDS - ISSUE_KINDS - _IGNORED_KINDS)
-    if unknown:
-        kinds = ", ".join(kind[:40] for kind in unknown)
-        return PaymentsHeld("ambiguous_payments", f"transactions of unknown kind: {kinds}")
-    booked = [t for t in ours if t.kind in REFUND_KINDS | ISSUE_KINDS and t.amount]
-    foreign = sorted({t.currency for t in booked} - {event.currency})
-    if foreign:
-        return PaymentsHeld(
-            "currency_mismatch",
-            f"the refund is in {event.currency}, its payments are in {', '.join(foreign)}",
-        )
+    ours = _of_refund(event, account)
+    booked = _booked(ours)
+    doubt = _unknown_kinds(ours) or _other_currency(event, booked)
+    if doubt is not None:
+        return doubt
     found = total(t.amount for t in booked)
     if found < event.amount:
-        return PaymentsAwaited(f"payments show {found} of {event.amount} {event.currency}")
+        return _incomplete(
+            event,
+            account,
+            booked,
+            siblings,
+            within=foreign_issue_within,
+            adopt=adopt_foreign_issue,
+        )
     if found > event.amount:
         return PaymentsHeld(
             "overpaid",
             f"payments show {found}, more than the refund's {event.amount} {event.currency}",
         )
-    return PaymentsAvailable(
-        tuple(
-            PaymentLine(t.method, t.provider, t.amount, t.currency, t.gift_card_last4)
-            for t in booked
+    return PaymentsAvailable(_lines(booked))
+
+
+def match_by_amounts(
+    event: RefundEvent, account: PaymentAccount | None, *, siblings: Sequence[RefundEvent]
+) -> Payments:
+    """Decide without correlation ids: all money that went back must be all that was asked for.
+
+    That is all the playbook's query can tell (contract newstore 4.4, point 5). Several refunds of
+    one order are told apart only where all the money went back on one tender.
+    """
+    if account is None:
+        return PaymentsAwaited("the payment account is not visible yet")
+    booked = _booked(account.transactions)
+    doubt = _unknown_kinds(account.transactions) or _other_currency(event, booked)
+    if doubt is not None:
+        return doubt
+    found = total(t.amount for t in booked)
+    asked = event.amount + total(sibling.amount for sibling in siblings)
+    if found < asked:
+        return PaymentsAwaited(
+            f"the order's payments show {found} of {asked} {event.currency} asked for in "
+            f"{len(siblings) + 1} refund(s)"
         )
+    tenders = {(t.method, t.provider, t.gift_card_last4) for t in booked}
+    if found > asked or (siblings and len(tenders) > 1):
+        return PaymentsHeld(
+            "ambiguous_payments",
+            f"the order's payments show {found} {event.currency} on {len(tenders)} tender(s) for "
+            f"{len(siblings) + 1} refund(s) of {asked}; without correlation ids nobody can tell "
+            "which is this refund's",
+        )
+    if not siblings:
+        return PaymentsAvailable(_lines(booked))
+    one = booked[0]
+    line = PaymentLine(one.method, one.provider, event.amount, event.currency, one.gift_card_last4)
+    return PaymentsAvailable((line,))
+
+
+def mentions(event: RefundEvent, account: PaymentAccount) -> bool:
+    """Whether the account shows money that went back under the refund's id."""
+    return bool(_booked(_of_refund(event, account)))
+
+
+def _of_refund(event: RefundEvent, account: PaymentAccount) -> list[PaymentTransaction]:
+    return [t for t in account.transactions if _refund_of(t) == event.refund_id]
+
+
+def _refund_of(transaction: PaymentTransaction) -> str:
+    return canonical_id(transaction.correlation_id or "")
+
+
+def _booked(transactions: Sequence[PaymentTransaction]) -> list[PaymentTransaction]:
+    return [t for t in transactions if t.kind in REFUND_KINDS | ISSUE_KINDS and t.amount]
+
+
+def _unknown_kinds(transactions: Sequence[PaymentTransaction]) -> PaymentsHeld | None:
+    unknown = {t.kind for t in transactions} - REFUND_KINDS - ISSUE_KINDS - _IGNORED_KINDS
+    if not unknown:
+        return None
+    kinds = ", ".join(kind[:40] for kind in sorted(unknown))
+    return PaymentsHeld("ambiguous_payments", f"transactions of unknown kind: {kinds}")
+
+
+def _other_currency(
+    event: RefundEvent, booked: Sequence[PaymentTransaction]
+) -> PaymentsHeld | None:
+    foreign = sorted({t.currency for t in booked} - {event.currency})
+    if not foreign:
+        return None
+    return PaymentsHeld(
+        "currency_mismatch",
+        f"the refund is in {event.currency}, its payments are in {', '.join(foreign)}",
+    )
+
+
+def _incomplete(
+    event: RefundEvent,
+    account: PaymentAccount,
+    booked: Sequence[PaymentTransaction],
+    siblings: Sequence[RefundEvent],
+    *,
+    within: timedelta,
+    adopt: bool,
+) -> Payments:
+    """Wait for the rest, unless value issued under another id may be it."""
+    found = total(t.amount for t in booked)
+    shown = f"payments show {found} of {event.amount} {event.currency}"
+    known = {event.refund_id, *(sibling.refund_id for sibling in siblings)}
+    issues = [
+        t
+        for t in _booked(account.transactions)
+        if t.kind in ISSUE_KINDS
+        and t.method.lower() in _ISSUED_METHODS
+        and (t.amount, t.currency) == (event.amount - found, event.currency)
+        and _refund_of(t) not in known
+        and t.created_at is not None
+        and abs(t.created_at - event.requested_at) <= within
+    ]
+    if not issues:
+        return PaymentsAwaited(shown)
+    rivals = [s for s in siblings if abs(s.requested_at - event.requested_at) <= 2 * within]
+    if adopt and len(issues) == 1 and not rivals:
+        return PaymentsAvailable(_lines((*booked, *issues)))
+    return PaymentsHeld(
+        "ambiguous_payments",
+        f"{shown}; value issued under another id at the time of the request may be the rest",
+    )
+
+
+def _lines(booked: Sequence[PaymentTransaction]) -> tuple[PaymentLine, ...]:
+    return tuple(
+        PaymentLine(t.method, t.provider, t.amount, t.currency, t.gift_card_last4) for t in booked
     )

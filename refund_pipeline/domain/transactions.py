@@ -19,7 +19,7 @@ from refund_pipeline.domain.events import RefundEvent
 from refund_pipeline.domain.mapping import Mapping, Place, missing_row
 from refund_pipeline.domain.money import total
 from refund_pipeline.domain.orders import Order
-from refund_pipeline.domain.payments import PaymentLine
+from refund_pipeline.domain.payments import PaymentLine, RefundFacts
 
 CASH_SALE = "cash_sale"
 SALES_ORDER = "sales_order"
@@ -125,11 +125,14 @@ def business_date(moment: datetime, zone: str) -> date:
     return moment.astimezone(ZoneInfo(zone)).date()
 
 
-def skip_reason(event: RefundEvent, mapping: Mapping) -> Skipped | None:
-    """Say why `event` is not ours to post, before anything is fetched for it."""
-    if event.return_id is not None:
+def skip_reason(
+    event: RefundEvent, mapping: Mapping, facts: RefundFacts | None = None
+) -> Skipped | None:
+    """Say why `event` is not ours to post; `facts` are None while NewStore was not asked."""
+    if event.return_id is not None or (facts is not None and facts.return_id is not None):
         return Skipped("belongs_to_return", "the refund belongs to a return and is booked with it")
-    if event.is_historical and mapping.policies.historical == "skip":
+    is_historical = event.is_historical or (facts is not None and facts.is_historical)
+    if is_historical and mapping.policies.historical == "skip":
         return Skipped("historical", "the refund was imported from another system")
     return None
 
@@ -144,18 +147,11 @@ def build_transaction(
     now: datetime,
 ) -> Built:
     """Build the refund transaction of `event`; `origins` are the ERP's sales of its order."""
-    if order.currency and order.currency != event.currency:
-        return Held(
-            "currency_mismatch",
-            f"the refund is in {event.currency}, its order in {order.currency}",
-        )
-    gaps = _mapping_gaps(event, order, payments, mapping)
-    if gaps:
-        return (
-            gaps[0] if len(gaps) == 1 else Held(gaps[0].reason, "; ".join(g.detail for g in gaps))
-        )
+    objection = _objection(event, order, payments, mapping)
+    if objection is not None:
+        return objection
     place = _place(event, order, mapping)
-    assert place is not None  # noqa: S101  (gaps would name it)
+    assert place is not None  # noqa: S101  (the objection would name it)
     origin = _choose_origin(event, order, origins, mapping, now=now)
     if isinstance(origin, (AwaitingOrigin, Held)):
         return origin
@@ -213,6 +209,30 @@ def check_balance(transaction: RefundTransaction) -> None:
         raise InvalidTransaction(
             f"refund {transaction.refund_id}: its lines do not balance; this is a defect, report it"
         )
+
+
+def _objection(
+    event: RefundEvent, order: Order, payments: Sequence[PaymentLine], mapping: Mapping
+) -> Held | None:
+    """Say what speaks against posting, before the ERP's sales are looked at."""
+    if order.currency and order.currency != event.currency:
+        return Held(
+            "currency_mismatch",
+            f"the refund is in {event.currency}, its order in {order.currency}",
+        )
+    if order.is_exchange and mapping.policies.exchange == "hold":
+        return Held("exchange_refund", f"order {order.order_number} is an exchange")
+    gaps = _mapping_gaps(event, order, payments, mapping)
+    if gaps:
+        return Held(gaps[0].reason, "; ".join(gap.detail for gap in gaps))
+    place = _place(event, order, mapping)
+    forbidden = place is not None and place.fiscal and order.has_in_store_part
+    if forbidden and mapping.policies.fiscal_in_store == "hold":
+        return Held(
+            "fiscal_in_store",
+            f"store {order.store_id} may not give appeasements for what it handed over",
+        )
+    return None
 
 
 def _place(event: RefundEvent, order: Order, mapping: Mapping) -> Place | None:

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from refund_pipeline.domain.errors import Misconfigured, Unavailable
 from refund_pipeline.domain.orders import Order
-from refund_pipeline.domain.payments import PaymentTransaction
+from refund_pipeline.domain.payments import Attribution, PaymentAccount, RefundFacts
 from refund_pipeline.gateways.newstore_accounts import AccountFailed, read_account
 from refund_pipeline.gateways.newstore_api import GraphqlData, GraphqlRefusal, NewStoreApi
 from refund_pipeline.gateways.newstore_orders import (
@@ -26,7 +26,7 @@ from refund_pipeline.gateways.newstore_orders import (
     read_order,
 )
 
-__all__ = ["AccountFailed", "NewStore", "OrderFailed"]
+__all__ = ["AccountFailed", "NewStore", "OrderFailed", "OrderRead", "RefundFailed"]
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -35,6 +35,21 @@ _NO_ORDER = "00000000-0000-0000-0000-000000000000"
 _MOST_PAGES = 100
 _OK = 200
 _NOT_FOUND = 404
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OrderRead:
+    """An order, and its payment account where GraphQL was asked for it."""
+
+    order: Order
+    account: PaymentAccount | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RefundFailed:
+    """This refund resource alone could not be read; `detail` holds statuses and paths."""
+
+    detail: str
 
 
 class NewStore:
@@ -69,7 +84,12 @@ class NewStore:
         """How many HTTP requests were made so far, tokens and retries included."""
         return self._api.requests_made
 
-    def orders(self, order_ids: Sequence[str]) -> Mapping[str, Order | OrderFailed]:
+    @property
+    def attribution(self) -> Attribution:
+        """How this tenant's payment transactions are told apart."""
+        return Attribution.REST
+
+    def orders(self, order_ids: Sequence[str]) -> Mapping[str, OrderRead | OrderFailed]:
         """Return these orders; one that is not visible yet is absent, `OrderFailed` fails alone.
 
         Raises:
@@ -84,12 +104,15 @@ class NewStore:
         found: dict[str, Order | OrderFailed] = {}
         for part in self._side_by_side(lambda batch: self._read_batch(batch, suspicion), batches):
             found.update(part)
-        return found
+        return {
+            order_id: read if isinstance(read, OrderFailed) else OrderRead(read, None)
+            for order_id, read in found.items()
+        }
 
-    def payment_transactions(
+    def payment_accounts(
         self, account_ids: Sequence[str]
-    ) -> Mapping[str, tuple[PaymentTransaction, ...] | AccountFailed | None]:
-        """Return all transactions of these payment accounts; None for one not visible yet.
+    ) -> Mapping[str, PaymentAccount | AccountFailed | None]:
+        """Return these REST payment accounts; None for one not visible yet.
 
         Raises:
             Unavailable: NewStore is down or blocks this address.
@@ -97,6 +120,14 @@ class NewStore:
         """
         ids = list(dict.fromkeys(account_ids))
         return dict(zip(ids, self._side_by_side(self._read_account, ids), strict=True))
+
+    def refund_facts(
+        self, refunds: Sequence[tuple[str, str]]
+    ) -> Mapping[str, RefundFacts | RefundFailed | None]:
+        """Return what the refund resource says of (order id, refund id), by refund id."""
+        return {
+            refund_id: RefundFacts(None, is_historical=False, status="") for _, refund_id in refunds
+        }
 
     def close(self) -> None:
         """Close the connections."""
@@ -162,15 +193,14 @@ class NewStore:
             cursor = following.next_items
         return OrderFailed(f"it has more than {_MOST_PAGES} pages of items")
 
-    def _read_account(
-        self, account_id: str
-    ) -> tuple[PaymentTransaction, ...] | AccountFailed | None:
+    def _read_account(self, account_id: str) -> PaymentAccount | AccountFailed | None:
         answer = self._api.payment_account(account_id)
         if answer.status == _NOT_FOUND:
             return None
         if answer.status != _OK:
             return AccountFailed(f"NewStore answered {answer.status} for the payment account")
-        return read_account(answer.document)
+        account = read_account(answer.document)
+        return account if isinstance(account, AccountFailed) else PaymentAccount(account)
 
     def _side_by_side(
         self, read: Callable[[Argument], Result], arguments: Sequence[Argument]

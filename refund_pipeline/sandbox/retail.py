@@ -51,6 +51,8 @@ STORES = (
     Place("BER01", "EUR", "21", "2"),
     Place("TYO01", "JPY", "31", "3"),
 )
+FISCAL_STORES = (Place("PAR01", "EUR", "22", "2"),)
+"""Stores where NewStore does not support in-store appeasements (contract 2.6)."""
 WEB_SHOPS = (
     Place(None, "USD", "19", "1"),
     Place(None, "EUR", "29", "2"),

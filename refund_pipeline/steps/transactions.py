@@ -15,6 +15,7 @@ from refund_pipeline.domain.retry_policy import next_attempt
 from refund_pipeline.domain.transactions import (
     AwaitingOrigin,
     Built,
+    Skipped,
     build_transaction,
     skip_reason,
 )
@@ -53,14 +54,18 @@ def build_transactions(
     numbers = {
         item.order.order_number
         for item in work
-        if item.order is not None and skip_reason(item.event, mapping) is None
+        if item.order is not None and _skipped(item, mapping) is None
     }
     origins = erp.origins(sorted(numbers), fields=mapping.origins) if numbers else {}
 
     def build(item: TransactionWork) -> Built | None:
-        skipped = skip_reason(item.event, mapping)
+        skipped = _skipped(item, mapping)
         if skipped is not None or item.order is None:
             return skipped
+        if (
+            not item.lines
+        ):  # ours after all, and not proven
+            return None
         return build_transaction(
             item.event,
             item.order,
@@ -81,6 +86,10 @@ def build_transactions(
         results=dict(Counter(type(row.built).__name__ for row in rows)),
         erp_requests=erp.requests_made - before,
     )
+
+
+def _skipped(work: TransactionWork, mapping: RefundMapping) -> Skipped | None:
+    return skip_reason(work.event, mapping, work.facts)
 
 
 def _row(

@@ -256,9 +256,9 @@ def test_an_unmapped_tender_names_the_row_to_add() -> None:
 
 
 def test_an_unmapped_store_names_the_row_to_add() -> None:
-    found = held(of=order(REFUND, store_id="PAR01"))
+    found = held(of=order(REFUND, store_id="OSL01"))
     assert found.reason == "unmapped_store"
-    assert "under stores: PAR01: { location:" in found.detail
+    assert "under stores: OSL01: { location:" in found.detail
 
 
 def test_a_web_order_in_a_currency_without_a_place_names_the_row_to_add() -> None:
@@ -278,7 +278,7 @@ def test_an_unmapped_currency_names_the_row_to_add() -> None:
 def test_all_gaps_are_named_at_once() -> None:
     refund = event(currency="GBP")
     paypal = (PaymentLine("paypal", "x", refund.amount, "GBP"),)
-    found = held(refund, of=order(refund, store_id="PAR01"), payments=paypal)
+    found = held(refund, of=order(refund, store_id="OSL01"), payments=paypal)
     assert found.reason == "unmapped_tender"
     assert all(part in found.detail for part in ("tenders:", "currencies:", "stores:"))
 

@@ -7,10 +7,11 @@ from decimal import Decimal
 
 import pytest
 
-from refund_pipeline.domain.payments import PaymentsAwaited, PaymentsHeld
+from refund_pipeline.domain.payments import PaymentsAwaited, PaymentsHeld, RefundFacts
 from refund_pipeline.domain.transactions import AwaitingOrigin, Held, Ready, Skipped
 from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline.gateways.ledger.rows import (
+    PaymentRow,
     PaymentWork,
     PostedRefund,
     PostingWork,
@@ -90,6 +91,34 @@ def test_historical_refunds_are_decided_without_payments(ledger: Ledger) -> None
     event = make_event(is_historical=True)
     land(ledger, event, make_event(2))
     assert [work.event for work in ledger.refunds_to_build(DAY)] == [event]
+
+
+@pytest.mark.parametrize(
+    ("facts", "decided"),
+    [
+        (RefundFacts("ret-1", is_historical=False, status="succeeded"), True),
+        (RefundFacts(None, is_historical=True, status=""), True),
+        (RefundFacts(None, is_historical=False, status="pending"), False),
+        (None, False),
+    ],
+)
+def test_what_newstore_says_of_a_refund_decides_before_payments_do(
+    ledger: Ledger, facts: RefundFacts | None, decided: bool
+) -> None:
+    land(ledger, EVENT)
+    row = PaymentRow(EVENT.refund_id, ORDER, PaymentsAwaited("short"), 1, None, facts)
+    ledger.save_payments([row])
+    assert ledger.refunds_to_pay(DAY) == [PaymentWork(EVENT, 1, facts)]
+    expected = [TransactionWork(EVENT, ORDER, (), 0, facts)] if decided else []
+    assert ledger.refunds_to_build(DAY) == expected
+
+
+def test_the_refunds_of_an_order_are_found_whatever_their_day(ledger: Ledger) -> None:
+    same = make_event(2, order_id=EVENT.order_id)
+    land(ledger, EVENT)
+    land(ledger, same, make_event(3), file=file_named("b", day=DAY + timedelta(days=1)))
+    found = ledger.refunds_of_orders([EVENT.order_id, "no-such-order"])
+    assert {key: set(events) for key, events in found.items()} == {EVENT.order_id: {EVENT, same}}
 
 
 def test_work_can_be_limited_to_some_refunds_and_keeps_landing_order(ledger: Ledger) -> None:

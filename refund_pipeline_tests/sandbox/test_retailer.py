@@ -17,6 +17,7 @@ from refund_pipeline.sandbox.newstore import NewStoreSandbox
 from refund_pipeline.sandbox.retail import (
     ADYEN,
     CASH,
+    FISCAL_STORES,
     GIFT_CARD,
     MAPPED,
     PAYPAL,
@@ -205,7 +206,7 @@ def test_the_same_seed_makes_the_same_data() -> None:
 
 def test_the_places_are_those_of_the_example_mapping() -> None:
     mapping = yaml.safe_load(MAPPING.read_text(encoding="utf-8"))
-    stores = {one.store_id: (one.location, one.subsidiary) for one in STORES}
+    stores = {one.store_id: (one.location, one.subsidiary) for one in (*STORES, *FISCAL_STORES)}
     web = {one.currency: (one.location, one.subsidiary) for one in WEB_SHOPS}
     assert stores == {k: (v["location"], v["subsidiary"]) for k, v in mapping["stores"].items()}
     assert web == {k: (v["location"], v["subsidiary"]) for k, v in mapping["web"].items()}

@@ -66,7 +66,7 @@ def test_payments_that_sum_to_the_amount_are_available(tmp_path, clock, newstore
     ledger = landed_ledger(tmp_path, [event(1)], clock)
     newstore.show(event(1))
     done = fetch(ledger, newstore, clock)
-    assert (done.looked_at, done.results, done.requests) == (1, {"PaymentsAvailable": 1}, 2)
+    assert (done.looked_at, done.results, done.requests) == (1, {"PaymentsAvailable": 1}, 3)
     (work,) = ledger.refunds_to_build(DAY)
     assert work.order == order(event(1))
     assert [line.amount for line in work.lines] == [Decimal("12.50")]

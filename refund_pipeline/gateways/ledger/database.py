@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from refund_pipeline.domain.errors import Misconfigured, Unavailable
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision. When the database stands there, Alembic is not even imported."""
 _BATCH = 500
 _BUSY_TIMEOUT_MS = 30_000

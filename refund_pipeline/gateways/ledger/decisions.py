@@ -16,6 +16,7 @@ from refund_pipeline.gateways.ledger.database import batches, fetch, upsert
 from refund_pipeline.gateways.ledger.history import Writing
 from refund_pipeline.gateways.ledger.rows import PaymentRow, TransactionRow
 from refund_pipeline.gateways.ledger.snapshots import (
+    write_facts,
     write_order,
     write_payment_lines,
     write_transaction,
@@ -55,6 +56,9 @@ def _payment(row: PaymentRow) -> dict[str, object]:
         "detail": detail,
         "order_record": write_order(row.order),
         "payment_lines": lines,
+        "refund_record": write_facts(row.facts),
+        "not_ours": row.facts is not None
+        and (row.facts.return_id is not None or row.facts.is_historical),
         "attempts": row.attempts,
         "next_attempt_at": row.next_attempt_at if state == "awaiting" else None,
     }

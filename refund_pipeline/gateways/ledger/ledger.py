@@ -124,6 +124,11 @@ class Ledger:
         with self._database.read() as connection:
             return refund_work.to_pay(connection, day, refund_ids=refund_ids, refresh=refresh)
 
+    def refunds_of_orders(self, order_ids: Collection[str]) -> Mapping[str, Sequence[RefundEvent]]:
+        """Return every known refund of these orders, by order id."""
+        with self._database.read() as connection:
+            return refund_work.refunds_of_orders(connection, order_ids)
+
     def save_payments(self, rows: Sequence[PaymentRow]) -> None:
         """Record what NewStore said about orders and payments, in one transaction."""
         with self._changing([row.refund_id for row in rows]) as writing:

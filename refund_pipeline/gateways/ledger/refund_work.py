@@ -3,18 +3,20 @@
 Only reads. All lists are in landing order: by file name, which begins with its time, then by line.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from refund_pipeline.domain.events import RefundEvent
 from refund_pipeline.gateways.ledger.database import fetch
 from refund_pipeline.gateways.ledger.rows import PaymentWork, PostingWork, TransactionWork
 from refund_pipeline.gateways.ledger.snapshots import (
     EVENT_COLUMNS,
     event_of,
+    read_facts,
     read_order,
     read_payment_lines,
     read_transaction,
@@ -38,11 +40,27 @@ def to_pay(
     if not refresh:
         wanted.append(order_payment.c.state.is_distinct_from("available"))
     statement = _refunds(
-        day, *EVENT_COLUMNS, sa.func.coalesce(order_payment.c.attempts, 0).label("made")
+        day,
+        *EVENT_COLUMNS,
+        sa.func.coalesce(order_payment.c.attempts, 0).label("made"),
+        order_payment.c.refund_record,
     ).where(*wanted)
     return [
-        PaymentWork(event_of(row), row.made) for row in _rows(connection, statement, refund_ids)
+        PaymentWork(event_of(row), row.made, read_facts(row.refund_record))
+        for row in _rows(connection, statement, refund_ids)
     ]
+
+
+def refunds_of_orders(
+    connection: Connection, order_ids: Collection[str]
+) -> Mapping[str, Sequence[RefundEvent]]:
+    """Return every known refund of these orders, whatever its landing day and status."""
+    statement = sa.select(*EVENT_COLUMNS)
+    found: dict[str, list[RefundEvent]] = {}
+    for row in fetch(connection, statement, refund_event.c.order_id, order_ids):
+        event = event_of(row)
+        found.setdefault(event.order_id, []).append(event)
+    return found
 
 
 def to_build(
@@ -55,10 +73,12 @@ def to_build(
         *EVENT_COLUMNS,
         order_payment.c.order_record,
         order_payment.c.payment_lines,
+        order_payment.c.refund_record,
         sa.func.coalesce(refund_transaction.c.attempts, 0).label("made"),
     ).where(
         _NOT_IN_ERP,
         proven
+        | order_payment.c.not_ours.is_(sa.true())
         | refund_event.c.return_id.is_not(None)
         | refund_event.c.is_historical.is_(sa.true()),
     )
@@ -68,6 +88,7 @@ def to_build(
             read_order(row.order_record),
             read_payment_lines(row.payment_lines),
             row.made,
+            read_facts(row.refund_record),
         )
         for row in _rows(connection, statement, refund_ids)
     ]

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from refund_pipeline.domain.events import RefundEvent
 from refund_pipeline.domain.orders import Order
-from refund_pipeline.domain.payments import PaymentLine, Payments
+from refund_pipeline.domain.payments import PaymentLine, Payments, RefundFacts
 from refund_pipeline.domain.transactions import Built, RefundTransaction
 
 OUTSTANDING = frozenset({"landed", "awaiting_payment", "awaiting_origin", "ready", "uncertain"})
@@ -81,10 +81,14 @@ class RejectedLine:
 
 @dataclass(frozen=True, slots=True)
 class PaymentWork:
-    """A refund whose payments are to be read; `attempts` were made before."""
+    """A refund whose payments are to be read; `attempts` were made before.
+
+    `facts` are what NewStore said of the refund itself, if it was asked.
+    """
 
     event: RefundEvent
     attempts: int
+    facts: RefundFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,7 @@ class PaymentRow:
     payments: Payments
     attempts: int
     next_attempt_at: datetime | None
+    facts: RefundFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,7 @@ class TransactionWork:
     order: Order | None
     lines: tuple[PaymentLine, ...]
     attempts: int
+    facts: RefundFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from refund_pipeline.domain.events import RefundEvent
 from refund_pipeline.domain.orders import Order
-from refund_pipeline.domain.payments import PaymentLine
+from refund_pipeline.domain.payments import PaymentLine, RefundFacts
 from refund_pipeline.domain.transactions import RefundTransaction
 from refund_pipeline.gateways.ledger.tables import refund_event
 
@@ -29,6 +29,11 @@ def _orders() -> TypeAdapter[Order]:
 @cache
 def _payment_lines() -> TypeAdapter[tuple[PaymentLine, ...]]:
     return TypeAdapter(tuple[PaymentLine, ...])
+
+
+@cache
+def _facts() -> TypeAdapter[RefundFacts]:
+    return TypeAdapter(RefundFacts)
 
 
 @cache
@@ -54,6 +59,16 @@ def write_payment_lines(lines: tuple[PaymentLine, ...]) -> str:
 def read_payment_lines(text: str | None) -> tuple[PaymentLine, ...]:
     """Read payment lines back."""
     return () if text is None else _payment_lines().validate_json(text)
+
+
+def write_facts(facts: RefundFacts | None) -> str | None:
+    """Write what NewStore said of the refund itself as JSON."""
+    return None if facts is None else _facts().dump_json(facts).decode()
+
+
+def read_facts(text: str | None) -> RefundFacts | None:
+    """Read it back."""
+    return None if text is None else _facts().validate_json(text)
 
 
 def write_transaction(transaction: RefundTransaction) -> str:

@@ -138,6 +138,7 @@ refund_event = sa.Table(
     sa.Column("unsettled", sa.Boolean, nullable=False),
     sa.ForeignKeyConstraint(["source_key", "source_etag"], ["landed_file.key", "landed_file.etag"]),
     sa.Index(None, "landing_day", "source_key", "source_line"),
+    sa.Index(None, "order_id"),
     sa.Index(
         "ix_refund_event_unsettled",
         "landing_day",
@@ -171,6 +172,9 @@ order_payment = sa.Table(
     sa.Column("detail", sa.Text),
     sa.Column("order_record", sa.Text),
     sa.Column("payment_lines", sa.Text),
+    sa.Column("refund_record", sa.Text),
+    # The record says that the refund belongs to a return or is historical.
+    sa.Column("not_ours", sa.Boolean),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("checked_at", UtcTime, nullable=False),
     sa.Column("next_attempt_at", UtcTime),

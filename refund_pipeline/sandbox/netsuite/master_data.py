@@ -124,7 +124,7 @@ class MasterData:
             number: Location(number, f"Location {number}", subsidiary)
             for subsidiary, numbers in {
                 "1": ("11", "12", "19"),
-                "2": ("21", "29"),
+                "2": ("21", "22", "29"),
                 "3": ("31", "39"),
             }.items()
             for number in numbers
