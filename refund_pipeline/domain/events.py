@@ -93,7 +93,7 @@ def parse_line(line: bytes, *, tenant: str) -> ParsedLine:
         return Rejected((f"$: is not UTF-8 at byte {error.start}",))
     except json.JSONDecodeError as error:
         return Rejected((f"$: is not JSON ({error.msg} at character {error.pos})",))
-    except (ValueError, RecursionError):
+    except (ValueError, ArithmeticError, RecursionError):  # a number beyond what Decimal can hold
         return Rejected(("$: is not JSON that can be read",))
     if not isinstance(envelope, dict):
         return Rejected(("$: is not a JSON object",))

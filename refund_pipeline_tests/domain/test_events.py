@@ -148,6 +148,7 @@ def test_every_problem_of_the_envelope_is_reported() -> None:
         (b"\xff{}", "$: is not UTF-8 at byte 0"),
         (b"[" * 100_000, "$: is not JSON that can be read"),
         (b'{"a": ' + b"9" * 5000 + b"}", "$: is not JSON that can be read"),
+        (b'{"a": 1e9999999999999999999}', "$: is not JSON that can be read"),
     ],
 )
 def test_what_is_not_a_json_object_is_one_problem(line: bytes, problem: str) -> None:
