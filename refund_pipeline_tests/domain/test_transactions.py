@@ -14,7 +14,7 @@ from refund_pipeline.domain.errors import InvalidTransaction
 from refund_pipeline.domain.events import RefundEvent
 from refund_pipeline.domain.mapping import Mapping
 from refund_pipeline.domain.orders import Order, OrderItem
-from refund_pipeline.domain.payments import PaymentLine
+from refund_pipeline.domain.payments import PaymentLine, RefundFacts
 from refund_pipeline.domain.transactions import (
     SALES_ORDER,
     AwaitingOrigin,
@@ -360,3 +360,50 @@ def test_a_refund_of_a_return_is_skipped() -> None:
 
 def test_an_appeasement_is_not_skipped() -> None:
     assert skip_reason(REFUND, MAPPING) is None
+
+
+def with_policy(**changes: Any) -> Mapping:
+    policies = MAPPING.policies.model_copy(update=changes)
+    return MAPPING.model_copy(update={"policies": policies})
+
+
+PARIS = event(currency="EUR")
+FISCAL = order(PARIS, store_id="PAR01")
+
+
+def test_what_a_fiscal_store_handed_over_is_held_unless_the_policy_posts_it() -> None:
+    found = held(PARIS, of=FISCAL, origins=())
+    assert found.reason == "fiscal_in_store"
+    assert "PAR01" in found.detail
+    assert not isinstance(
+        build(PARIS, of=FISCAL, origins=(), mapping=with_policy(fiscal_in_store="post")), Held
+    )
+
+
+def test_a_mixed_cart_of_a_fiscal_store_is_held_and_a_shipped_one_is_not() -> None:
+    mixed = replace(FISCAL, items=(FISCAL.items[0], delivered()))
+    assert held(PARIS, of=mixed, origins=()).reason == "fiscal_in_store"
+    shipped = replace(FISCAL, items=(delivered(),))
+    assert ready(PARIS, of=shipped, origins=()).location == "22"
+
+
+def test_refunds_of_exchanges_are_built_unless_the_policy_holds_them() -> None:
+    swapped = order(REFUND, is_exchange=True)
+    assert isinstance(build(of=swapped), Ready)
+    assert held(of=swapped, mapping=with_policy(exchange="hold")).reason == "exchange_refund"
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        (RefundFacts("ret-1", is_historical=False, status=""), "belongs_to_return"),
+        (RefundFacts(None, is_historical=True, status=""), "historical"),
+        (RefundFacts(None, is_historical=False, status="succeeded"), None),
+        (None, None),
+    ],
+)
+def test_what_newstore_says_of_the_refund_itself_can_make_it_not_ours(
+    facts: RefundFacts | None, reason: str | None
+) -> None:
+    skipped = skip_reason(REFUND, MAPPING, facts)
+    assert (skipped.reason if skipped else None) == reason

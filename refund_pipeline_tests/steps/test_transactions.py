@@ -9,14 +9,16 @@ import pytest
 
 from refund_pipeline.domain.errors import Unavailable
 from refund_pipeline.domain.mapping import Mapping as RefundMapping
-from refund_pipeline.domain.payments import PaymentLine, PaymentsAvailable
+from refund_pipeline.domain.payments import PaymentLine, PaymentsAvailable, RefundFacts
 from refund_pipeline.gateways.ledger.rows import PaymentRow
+from refund_pipeline.steps.payments import PaymentsFetched, fetch_payments
 from refund_pipeline.steps.transactions import TransactionsBuilt, build_transactions
 from refund_pipeline_tests.fakes import (
     DAY,
     FakeClock,
     FakeErp,
     FakeErpWithSales,
+    FakeNewStore,
     event,
     example_mapping,
     landed_ledger,
@@ -46,6 +48,17 @@ def build(ledger, erp, clock, *, mapping=MAPPING, version="v1", only=None) -> Tr
         clock=clock.now,
         random_source=random.Random(1),
         refund_ids=only,
+    )
+
+
+def pay(ledger, newstore, clock, *, mapping=MAPPING) -> PaymentsFetched:
+    return fetch_payments(
+        DAY,
+        ledger=ledger,
+        newstore=newstore,
+        mapping=mapping,
+        clock=clock.now,
+        random_source=random.Random(1),
     )
 
 
@@ -184,6 +197,35 @@ def test_a_proven_historical_refund_is_built_where_finance_posts_them(tmp_path, 
     proof = PaymentsAvailable((PaymentLine("cash", "cash", Decimal("12.50"), "USD"),))
     ledger.save_payments([PaymentRow(refund_id(1), order(historical), proof, 1, None)])
     assert build(ledger, erp, clock, mapping=mapping).results == {"Ready": 1}
+
+
+def test_what_newstore_calls_a_return_is_skipped_and_not_asked_about_again(tmp_path, clock) -> None:
+    ledger = landed_ledger(tmp_path, [event(1)], clock)
+    newstore = FakeNewStore()
+    newstore.show(event(1))
+    newstore.facts[refund_id(1)] = RefundFacts("ret-1", is_historical=False, status="succeeded")
+    assert pay(ledger, newstore, clock).looked_at == 1
+    assert build(ledger, FakeErp(), clock).results == {"Skipped": 1}
+    assert ledger.refund(refund_id(1)).reason == "belongs_to_return"
+    assert pay(ledger, newstore, clock).looked_at == 0
+
+
+def test_a_historical_refund_without_payments_waits_once_the_policy_posts_it(
+    tmp_path, clock
+) -> None:
+    ledger = landed_ledger(tmp_path, [event(1)], clock)
+    newstore = FakeNewStore()
+    newstore.show(event(1))
+    newstore.accounts.clear()
+    newstore.facts[refund_id(1)] = RefundFacts(None, is_historical=True, status="")
+    pay(ledger, newstore, clock)
+    build(ledger, FakeErp(), clock)
+    assert ledger.refund(refund_id(1)).status == "skipped"
+    policies = MAPPING.policies.model_copy(update={"historical": "post"})
+    mapping = MAPPING.model_copy(update={"policies": policies})
+    assert pay(ledger, newstore, clock, mapping=mapping).looked_at == 1
+    assert build(ledger, FakeErp(), clock, mapping=mapping).looked_at == 0
+    assert ledger.refund(refund_id(1)).status == "awaiting_payment"
 
 
 def test_only_the_refunds_that_are_named_are_built(tmp_path, clock) -> None:
