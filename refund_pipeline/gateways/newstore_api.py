@@ -5,6 +5,7 @@ address for five minutes: nothing more is asked meanwhile. Messages hold statuse
 bodies. What is asked and how answers are read is `newstore.py`.
 """
 
+import functools
 import json
 import re
 import time
@@ -101,10 +102,40 @@ class NewStoreApi:
         path = _ACCOUNTS + quote(account_id, safe="")
         return self._ask(f"reading NewStore's payment account {account_id}", "GET", path)
 
-    def _ask(self, doing: str, method: str, path: str, body: bytes | None = None) -> Answer:
-        answer, token = self._ask_with_token(doing, method, path, body, refused=None)
+    def ask(
+        self,
+        doing: str,
+        method: str,
+        path: str,
+        document: object = None,
+        *,
+        repeatable: bool = True,
+    ) -> Answer:
+        """Send one request with a JSON document; the caller decides what its status means.
+
+        What is not `repeatable` is sent again only if the token was refused.
+
+        Raises:
+            NoAnswer: it is not repeatable, and no complete answer arrived.
+        """
+        body = None if document is None else json.dumps(document).encode()
+        return self._ask(doing, method, path, body, repeatable=repeatable)
+
+    def _ask(
+        self,
+        doing: str,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        repeatable: bool = True,
+    ) -> Answer:
+        send = functools.partial(
+            self._ask_with_token, doing, method, path, body, repeatable=repeatable
+        )
+        answer, token = send(refused=None)
         if answer.status in _REFUSED:
-            answer, _ = self._ask_with_token(doing, method, path, body, refused=token)
+            answer, _ = send(refused=token)
         if answer.status in _REFUSED:
             raise Misconfigured(
                 f"{doing}: NewStore answered {answer.status} to a new token; give the API client"
@@ -113,14 +144,22 @@ class NewStoreApi:
         return answer
 
     def _ask_with_token(
-        self, doing: str, method: str, path: str, body: bytes | None, *, refused: str | None
+        self,
+        doing: str,
+        method: str,
+        path: str,
+        body: bytes | None,
+        *,
+        refused: str | None,
+        repeatable: bool,
     ) -> tuple[Answer, str]:
         token = self._tokens.current(refused=refused)
         headers = {"Authorization": f"Bearer {token}"}
         if body is not None:
             headers["Content-Type"] = "application/json"
         url = self._base_url + path
-        return self._read(doing, method, url, body=body, headers=headers), token
+        answer = self._read(doing, method, url, body=body, headers=headers, repeatable=repeatable)
+        return answer, token
 
     def _read(
         self,
@@ -131,10 +170,12 @@ class NewStoreApi:
         body: bytes | None = None,
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        repeatable: bool = True,
     ) -> Answer:
         """Send one request, unless NewStore blocks this address."""
         self._stop_while_blocked(doing)
-        answer = self._http.read(doing, method, url, body=body, form=form, headers=headers)
+        send = functools.partial(self._http.read, doing) if repeatable else self._http.send
+        answer = send(method, url, body=body, form=form, headers=headers)
         if answer.status == _FORBIDDEN and not answer.is_json:
             self._blocked_until = self._monotonic() + _BLOCK_SECONDS
             self._stop_while_blocked(doing)
