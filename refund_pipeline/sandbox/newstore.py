@@ -41,8 +41,6 @@ class NewStoreSandbox:
         show_correlation_id: bool = False,
         port: int = 0,
     ) -> None:
-        if page_size < 1:
-            raise ValueError("page_size is at least 1")
         self.tenant = tenant
         self.clock = clock
         self.faults = Faults(clock)
@@ -58,8 +56,8 @@ class NewStoreSandbox:
             audit=self.audit,
             orders=self._orders,
             clock=clock,
-            page_size=page_size,
         )
+        self.page_size = page_size
         self._server = LoopbackServer(self._front, port=port)
 
     @property
@@ -81,6 +79,21 @@ class NewStoreSandbox:
     def client_secret(self) -> str:
         """The API client's secret."""
         return self._tokens.client_secret
+
+    @property
+    def page_size(self) -> int:
+        """The longest page of any GraphQL connection; may be set at any time.
+
+        Raises:
+            ValueError: set to less than 1.
+        """
+        return self._front.page_size
+
+    @page_size.setter
+    def page_size(self, size: int) -> None:
+        if size < 1:
+            raise ValueError("page_size is at least 1")
+        self._front.page_size = size
 
     @property
     def requests(self) -> Counter[str]:

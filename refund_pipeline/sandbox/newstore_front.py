@@ -36,7 +36,7 @@ class Front:
     audit: Audit
     orders: Mapping[str, SandboxOrder]
     clock: Callable[[], datetime]
-    page_size: int
+    page_size: int = 100
 
     @property
     def token_path(self) -> str:
@@ -141,15 +141,15 @@ class Front:
                     return _error(404, "not_found", f"No payment account {order_id}")
                 return _exact(account_body(order, asked.now))
             case ["", "v0", "d", "orders", order_id, "refunds", *rest] if kind == "refunds":
-                return self._refunds(order_id, rest)
+                return self._refunds(order_id, rest, asked.now)
             case _:
                 return _error(404, "resource_not_found", "No such resource")
 
-    def _refunds(self, order_id: str, rest: list[str]) -> Response:
+    def _refunds(self, order_id: str, rest: list[str], now: datetime) -> Response:
         order = self._own(order_id)
         if order is None:
             return _error(404, "not_found", f"No order {order_id}")
-        bodies = [refund_body(order, refund) for refund in order.refunds]
+        bodies = [refund_body(order, one, now) for one in order.refunds if one.visible(now)]
         if not rest:
             return _exact({"refunds": bodies})
         for body in bodies:

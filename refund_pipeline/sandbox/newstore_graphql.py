@@ -205,7 +205,8 @@ def _addresses(order: SandboxOrder) -> list[View]:
     if order.customer_name is None:
         return []
     first, _, last = order.customer_name.partition(" ")
-    return [{"addressType": "shipping", "firstName": first, "lastName": last, "phone": "555-0100"}]
+    address = {"addressType": "shipping", "firstName": first, "lastName": last, "phone": "555-0100"}
+    return [{**address, "country": order.country}]
 
 
 def _account_view(order: SandboxOrder, asked: Asked) -> View:

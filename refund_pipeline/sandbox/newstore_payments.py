@@ -16,6 +16,7 @@ from refund_pipeline.sandbox.newstore_model import (
     PaymentLeg,
     RefundRequest,
     SandboxOrder,
+    issued_instrument_id,
 )
 
 _NAMESPACE = uuid.UUID("6f1a1f5e-6a0c-4b53-9d0e-2f4d6f3f9a11")
@@ -50,7 +51,7 @@ class Instrument:
 
 
 def instruments_of(order: SandboxOrder, now: datetime) -> list[Instrument]:
-    """Group the visible legs of an order by instrument; an instrument without any is not there."""
+    """Group the visible legs of an order by instrument; the bare ones come after them."""
     grouped: dict[str, list[PaymentLeg]] = {}
     for leg in order.legs(now):
         grouped.setdefault(_instrument_id(order.id, leg), []).append(leg)
@@ -65,12 +66,26 @@ def instruments_of(order: SandboxOrder, now: datetime) -> list[Instrument]:
             legs=tuple(legs),
         )
         for instrument_id, legs in grouped.items()
+    ] + [
+        Instrument(
+            id=str(uuid.uuid5(_NAMESPACE, f"{order.id}/bare/{number}")),
+            method=bare.method,
+            provider=bare.provider,
+            wallet=bare.wallet,
+            origin=bare.origin,
+            currency=bare.currency,
+            legs=(),
+        )
+        for number, bare in enumerate(order.bare_instruments)
     ]
 
 
 def signed_amount(leg: PaymentLeg) -> Decimal:
-    """Return a leg's amount as GraphQL shows it: with the sign it has in the REST account."""
-    return leg.amount * _GRAPHQL_SIGNS[leg.kind]
+    """Return a leg's amount as GraphQL shows it: with the sign it has in the REST account.
+
+    GraphQL reads a numeric column, and that has no negative zero; REST has (contract 4.2).
+    """
+    return leg.amount * _GRAPHQL_SIGNS[leg.kind] if leg.amount else abs(leg.amount)
 
 
 def account_body(order: SandboxOrder, now: datetime) -> JsonValue:
@@ -89,7 +104,7 @@ def account_body(order: SandboxOrder, now: datetime) -> JsonValue:
     }
 
 
-def refund_body(order: SandboxOrder, refund: RefundRequest) -> dict[str, JsonValue]:
+def refund_body(order: SandboxOrder, refund: RefundRequest, now: datetime) -> dict[str, JsonValue]:
     """Return a refund request as `GET /v0/d/orders/{id}/refunds` shows it (contract 2.6)."""
     requested_at = utc_text(refund.requested_at)
     return {
@@ -101,7 +116,7 @@ def refund_body(order: SandboxOrder, refund: RefundRequest) -> dict[str, JsonVal
         "reason_code": refund.reason_code,
         "reason": refund.reason,
         "note": refund.note,
-        "status": refund.status,
+        "status": refund.status_at(now),
         "is_historical": refund.is_historical,
         "metadata": {"extended_attributes": []},
         "revision": 1,
@@ -121,8 +136,10 @@ def _sum(amounts: Iterable[Decimal]) -> Decimal:
 
 
 def _instrument_id(order_id: str, leg: PaymentLeg) -> str:
+    if leg.instrument_id is not None:
+        return leg.instrument_id
     if leg.kind == "issue" or (leg.kind == "void" and leg.gift_card_number):
-        return f"{order_id}-{leg.correlation_id}"
+        return issued_instrument_id(order_id, leg.correlation_id)
     parts = (order_id, leg.method, leg.provider, leg.wallet, leg.instrument)
     return str(uuid.uuid5(_NAMESPACE, "/".join(parts)))
 
@@ -168,7 +185,7 @@ def _instrument_body(order: SandboxOrder, instrument: Instrument) -> JsonValue:
         "authorize_amount": _sum(leg.amount for leg in instrument.legs if leg.kind == "authorize"),
         "capture_amount": still(0),
         "refund_amount": still(1),
-        "metadata": _metadata(instrument.legs[0]),
+        "metadata": _metadata(instrument.legs[0]) if instrument.legs else None,
         "original_transactions": [
             _transaction_body(order.id, instrument.id, leg) for leg in instrument.legs
         ],
@@ -188,7 +205,7 @@ def _transaction_body(order_id: str, instrument_id: str, leg: PaymentLeg) -> Jso
         "refund_amount": leg.amount * to_refund,
         "currency": leg.currency,
         "correlation_id": leg.correlation_id,
-        "created_at": None if leg.kind in {"issue", "void"} else utc_text(leg.available_at),
+        "created_at": None if leg.created_at is None else utc_text(leg.created_at),
         "metadata": _metadata(leg),
     }
 
@@ -207,6 +224,8 @@ def _transaction_id(order_id: str, leg: PaymentLeg) -> str:
 
 def _metadata(leg: PaymentLeg) -> JsonValue:
     """Return metadata as seen: a card number as text or as a number, or null (contract 4.3)."""
+    if not leg.has_metadata:
+        return None
     if leg.gift_card_number is not None:
         if int(leg.gift_card_number[-1]) % 2:
             return {"gift_card_number": int(leg.gift_card_number)}
