@@ -17,6 +17,7 @@ setup(
         "refund_pipeline": ["py.typed"],
         "refund_pipeline.gateways": ["*.graphql"],
         "refund_pipeline.sandbox": ["*.graphql", "*.yaml", "*.sql"],
+        "refund_pipeline.sandbox.scenarios": ["*.yaml"],
     },
     install_requires=[
         "dagster>=1.13,<1.14",  # the orchestrator

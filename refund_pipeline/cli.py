@@ -40,8 +40,32 @@ def dev(seed: int, port: int) -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the environment as NAME=value lines once everything answers.",
 )
-def sandbox(seed: int, env_file: Path | None) -> None:
+@click.option(
+    "--scenario",
+    "scenarios",
+    metavar="NAME",
+    multiple=True,
+    help="Land this scenario, and nothing but the scenarios named; may be given several times.",
+)
+@click.option("--list-scenarios", is_flag=True, help="Show the scenarios there are, and end.")
+def sandbox(
+    seed: int, env_file: Path | None, scenarios: tuple[str, ...], *, list_scenarios: bool
+) -> None:
     """Start NewStore, NetSuite and S3 on loopback, and print the environment to export."""
     from refund_pipeline.sandbox.sandbox import run_until_stopped
+    from refund_pipeline.sandbox.scenarios.library import (
+        UnknownScenario,
+        all_scenarios,
+        scenarios_named,
+    )
+    from refund_pipeline.sandbox.scenarios.listing import names
 
-    run_until_stopped(env_file=env_file, seed=seed)
+    if list_scenarios:
+        for line in names(all_scenarios()):
+            click.echo(line)
+        return
+    try:
+        scenarios_named(scenarios)
+    except UnknownScenario as error:
+        raise click.BadParameter(str(error), param_hint="--scenario") from None
+    run_until_stopped(env_file=env_file, seed=seed, scenarios=scenarios)

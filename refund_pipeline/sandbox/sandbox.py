@@ -9,7 +9,7 @@ import shlex
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -21,6 +21,11 @@ from refund_pipeline.sandbox.landing import LandingSandbox
 from refund_pipeline.sandbox.netsuite.server import NetSuiteSandbox
 from refund_pipeline.sandbox.newstore import NewStoreSandbox, utc_now
 from refund_pipeline.sandbox.retailer import Retailer
+from refund_pipeline.sandbox.scenarios.library import scenarios_named
+from refund_pipeline.sandbox.scenarios.listing import programme
+from refund_pipeline.sandbox.scenarios.staged import StagedScenario
+from refund_pipeline.sandbox.scenarios.staging import stage
+from refund_pipeline.sandbox.scenarios.timeline import Timeline
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -86,6 +91,12 @@ class Sandbox:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def timeline(self, scenarios: Sequence[StagedScenario]) -> Timeline:
+        """Put staged scenarios in; what happens later happens when the timeline is played."""
+        return Timeline(
+            scenarios, newstore=self.newstore, netsuite=self.netsuite, landing=self.landing
+        )
 
     def environment(self) -> dict[str, str]:
         """Return every variable the pipeline needs but the ledger's; writes the private key file.
@@ -155,6 +166,7 @@ def run_until_stopped(
     seed: int = 7,
     *,
     state: Path | None = None,
+    scenarios: Sequence[str] = (),
     beside: Callable[[dict[str, str]], Stoppable] | None = None,
     interval: float = 30.0,
     stopped: threading.Event | None = None,
@@ -162,41 +174,85 @@ def run_until_stopped(
 ) -> None:
     """Run the sandbox until SIGINT or SIGTERM, landing a new refund every `interval` seconds.
 
+    With `scenarios` nothing lands but these, by their own timelines from now on.
+
     Args:
         env_file: Gets the environment as NAME=value lines once everything answers; gone at the end.
         seed: The same seed makes the same data.
         state: Where the private key is written; a temporary directory when None.
+        scenarios: Names of scenarios.
         beside: Starts something with that environment; it is stopped before the sandbox.
         interval: Seconds between new refunds.
         stopped: Ends the run when set, instead of signals.
         write: Takes each line for the terminal.
+
+    Raises:
+        UnknownScenario: a scenario's name is not known.
     """
+    wanted = scenarios_named(scenarios)
     with contextlib.ExitStack() as ending:
         if stopped is None:
             stopped = ending.enter_context(_stop_signals())
         sandbox = ending.enter_context(Sandbox(seed, state=state))
         now = utc_now()
-        sandbox.retailer.history(now)
-        day = sandbox.retailer.demo_day(now)
+        staged = [
+            stage(name, scenario, at=now, seed=seed, tenant=sandbox.tenant)
+            for name, scenario in wanted.items()
+        ]
+        happening = _Scenarios(sandbox, staged) if staged else _Days(sandbox, now, interval)
         environment = sandbox.environment()
         sandbox.check_answers()
         for name, value in environment.items():
             write(f"export {name}={shlex.quote(value)}")
-        write(f"# {len(day.refunds)} refunds landed today; one more every {interval:.0f} s")
+        for line in happening.announcement:
+            write(f"# {line}")
         if env_file is not None:
             lines = "".join(f"{name}={value}\n" for name, value in environment.items())
             _write_privately(env_file, lines)
             ending.callback(env_file.unlink, missing_ok=True)
         if beside is not None:
             ending.callback(beside(environment).stop)
+        happening.go_on(stopped)
+
+
+class _Days:
+    """A week of history, a demo day, and then one refund after another, every second paid late."""
+
+    def __init__(self, sandbox: Sandbox, now: datetime, interval: float) -> None:
+        self._retailer = sandbox.retailer
+        self._interval = interval
+        self._retailer.history(now)
+        day = self._retailer.demo_day(now)
+        self.announcement = [
+            f"{len(day.refunds)} refunds landed today; one more every {interval:.0f} s"
+        ]
+
+    def go_on(self, stopped: threading.Event) -> None:
+        """Land new refunds until stopped."""
         late = False
-        while not stopped.wait(interval):
+        while not stopped.wait(self._interval):
             at = utc_now()
             paid = at + _LATE if late else at
-            sandbox.retailer.land(
-                sandbox.retailer.any_refund(at, payments_available_at=paid), at=at
-            )
+            refund = self._retailer.any_refund(at, payments_available_at=paid)
+            self._retailer.land(refund, at=at)
             late = not late
+
+
+class _Scenarios:
+    """Scenarios and nothing else."""
+
+    def __init__(self, sandbox: Sandbox, staged: Sequence[StagedScenario]) -> None:
+        self._timeline = sandbox.timeline(staged)
+        self.announcement = [line for one in staged for line in programme(one)]
+
+    def go_on(self, stopped: threading.Event) -> None:
+        """Let happen what is due until stopped."""
+        while True:
+            self._timeline.play(utc_now())
+            next_at = self._timeline.next_at
+            wait = None if next_at is None else max((next_at - utc_now()).total_seconds(), 0)
+            if stopped.wait(wait):
+                return
 
 
 @contextlib.contextmanager
