@@ -8,10 +8,10 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import cast
+from typing import TypeAlias, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -27,6 +27,9 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _LARGEST_BODY = 64 * 1024 * 1024
 _LONGEST_PAUSE = 30.0
 _USER_AGENT = "refund-pipeline"
+
+Sign: TypeAlias = Callable[[str, str], Mapping[str, str]]
+"""Returns the headers that authorise one attempt, from its method and its URL as it is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,7 @@ class Http:
         form: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        sign: Sign | None = None,
     ) -> Answer:
         """Send one request, once.
 
@@ -120,6 +124,7 @@ class Http:
                 data=form if body is None else body,
                 params=params,
                 headers=headers,
+                auth=_signed_by(sign) if sign else None,
                 timeout=(CONNECT_SECONDS, self._read_seconds),
                 allow_redirects=False,
                 stream=True,
@@ -140,8 +145,11 @@ class Http:
         form: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        sign: Sign | None = None,
     ) -> Answer:
         """Send a request that is safe to repeat; no answer, 429 and 5xx are tried again.
+
+        Each attempt is signed anew.
 
         Raises:
             Unavailable: it stayed without a usable answer.
@@ -150,7 +158,7 @@ class Http:
         def once() -> Answer:
             try:
                 answer = self.send(
-                    method, url, body=body, form=form, params=params, headers=headers
+                    method, url, body=body, form=form, params=params, headers=headers, sign=sign
                 )
             except NoAnswer as error:
                 raise _TryAgainError(str(error)) from None
@@ -233,6 +241,16 @@ def _pause(error: Exception) -> bool | float:
 
 def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
+
+
+def _signed_by(
+    sign: Sign,
+) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
+    def _authorise(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers.update(sign(str(request.method), str(request.url)))
+        return request
+
+    return _authorise
 
 
 def _content(response: requests.Response, *, deadline: float) -> bytes:

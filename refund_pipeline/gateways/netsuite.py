@@ -201,41 +201,26 @@ class NetSuite(Erp):
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send what is safe to repeat; a token NetSuite refuses is renewed once."""
-        for attempt in range(2):
-            signed = self._authenticator.headers()
-            answer = self._http.read(
+        """Send what is safe to repeat, each attempt signed anew."""
+        return self._authenticator.send(
+            lambda sign: self._http.read(
                 doing,
                 method,
                 self._url + path,
                 params=params,
                 body=body,
-                headers={"Accept": "application/json", **(headers or {}), **signed},
+                headers={"Accept": "application/json", **(headers or {})},
+                sign=sign,
             )
-            if answer.status != 401 or attempt:  # noqa: PLR2004
-                break
-            self._authenticator.refused(signed)
-        return _authorised(answer)
+        )
 
     def _send(self, method: str, path: str, *, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Send a write once; 401 means nothing was executed, so a renewed token may try again."""
-        for attempt in range(2):
-            signed = self._authenticator.headers()
-            answer = self._http.send(
-                method, self._url + path, body=body, headers={**headers, **signed}
+        """Send a write once; 401 means nothing was executed, so a new signature may try again."""
+        return self._authenticator.send(
+            lambda sign: self._http.send(
+                method, self._url + path, body=body, headers=headers, sign=sign
             )
-            if answer.status != 401 or attempt:  # noqa: PLR2004
-                break
-            self._authenticator.refused(signed)
-        return _authorised(answer)
-
-
-def _authorised(answer: Answer) -> Answer:
-    if answer.status == 401:  # noqa: PLR2004
-        raise Misconfigured(
-            "NetSuite refuses a fresh access token; check the integration, its role and its user"
         )
-    return answer
 
 
 def _outcome(answer: Answer) -> PostOutcome:

@@ -7,6 +7,7 @@ process, and their heavy imports wait until then (design, decision 4).
 import os
 import random
 import time
+from dataclasses import fields
 from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -159,11 +160,15 @@ class NetSuiteResource(dg.ConfigurableResource):
 
     account: str
     base_url: str = Field(default="", description="Derived from the account while it is empty.")
-    auth: str = Field(default="oauth2")
-    client_id: str
-    certificate_id: str
+    auth: str = Field(default="oauth2", description="oauth2, or tba: what the fields below fill.")
+    client_id: str = ""
+    certificate_id: str = ""
     private_key: str = Field(default="", description="PEM; or name a file that holds it.")
     private_key_file: str = ""
+    consumer_key: str = ""
+    consumer_secret: str = ""
+    token_id: str = ""
+    token_secret: str = ""
     concurrency: int = Field(
         default=DEFAULT_NETSUITE_CONCURRENCY, description="Requests at a time, 1 to 50."
     )
@@ -173,42 +178,24 @@ class NetSuiteResource(dg.ConfigurableResource):
         """Return the client; its token is shared by all steps of the run.
 
         Raises:
-            Misconfigured: the key cannot be read, or the kind of authentication is not known.
+            Misconfigured: the settings do not suffice to authenticate.
         """
         if self._netsuite is None:
             from refund_pipeline.gateways.netsuite import NetSuite
-            from refund_pipeline.gateways.netsuite_auth import OAuth2ClientCredentials
+            from refund_pipeline.gateways.netsuite_login import LoginSettings, authenticator_of
 
             if not 1 <= self.concurrency <= _MOST_CONCURRENCY:
                 raise Misconfigured("NETSUITE_CONCURRENCY must be between 1 and 50")
-            if self.auth != "oauth2":
-                raise Misconfigured(f"NETSUITE_AUTH is {self.auth!r}; only oauth2 is supported")
-            authenticator = OAuth2ClientCredentials(
-                account=self.account,
-                base_url=self.base_url or None,
-                client_id=self.client_id,
-                certificate_id=self.certificate_id,
-                private_key_pem=self._key(),
+            settings = LoginSettings(
+                **{field.name: getattr(self, field.name) for field in fields(LoginSettings)}
             )
             self._netsuite = NetSuite(
                 account=self.account,
                 base_url=self.base_url or None,
-                authenticator=authenticator,
+                authenticator=authenticator_of(settings, state=_dagster_home()),
                 custom_fields=custom_fields,
             )
         return self._netsuite
-
-    def _key(self) -> str:
-        if self.private_key:
-            return self.private_key.replace("\\n", "\n")
-        if not self.private_key_file:
-            raise Misconfigured("set NETSUITE_PRIVATE_KEY or NETSUITE_PRIVATE_KEY_FILE")
-        try:
-            return Path(self.private_key_file).read_text(encoding="ascii")
-        except (OSError, UnicodeDecodeError) as error:
-            raise Misconfigured(
-                f"NETSUITE_PRIVATE_KEY_FILE cannot be read: {type(error).__name__}"
-            ) from None
 
 
 class MappingResource(dg.ConfigurableResource):
@@ -230,6 +217,12 @@ def default_ledger_url() -> str:
     """Return the SQLite ledger in DAGSTER_HOME, or in the working directory where there is none."""
     home = os.environ.get("DAGSTER_HOME", "").strip()
     return f"sqlite:///{Path(home or '.').resolve() / 'refund_ledger.db'}"
+
+
+def _dagster_home() -> Path | None:
+    """Return DAGSTER_HOME; without one there is no daemon either, and nothing runs by itself."""
+    home = os.environ.get("DAGSTER_HOME", "").strip()
+    return Path(home) if home else None
 
 
 def _optional(name: str) -> "str | dg.EnvVar":
@@ -258,10 +251,14 @@ def default_resources() -> dict[str, object]:
             account=dg.EnvVar("NETSUITE_ACCOUNT"),
             base_url=_optional("NETSUITE_BASE_URL"),
             auth=os.environ.get("NETSUITE_AUTH", "").strip() or "oauth2",
-            client_id=dg.EnvVar("NETSUITE_CLIENT_ID"),
-            certificate_id=dg.EnvVar("NETSUITE_CERTIFICATE_ID"),
+            client_id=_optional("NETSUITE_CLIENT_ID"),
+            certificate_id=_optional("NETSUITE_CERTIFICATE_ID"),
             private_key=_optional("NETSUITE_PRIVATE_KEY"),
             private_key_file=_optional("NETSUITE_PRIVATE_KEY_FILE"),
+            consumer_key=_optional("NETSUITE_CONSUMER_KEY"),
+            consumer_secret=_optional("NETSUITE_CONSUMER_SECRET"),
+            token_id=_optional("NETSUITE_TOKEN_ID"),
+            token_secret=_optional("NETSUITE_TOKEN_SECRET"),
             concurrency=dg.EnvVar.int("NETSUITE_CONCURRENCY")
             if concurrency
             else DEFAULT_NETSUITE_CONCURRENCY,

@@ -19,7 +19,7 @@ from refund_pipeline.domain.outcomes import Busy, Posted, Refused, Uncertain, di
 from refund_pipeline.domain.transactions import Origin, RefundTransaction
 from refund_pipeline.gateways.http import Http, RetryPolicy
 from refund_pipeline.gateways.netsuite import NetSuite
-from refund_pipeline.gateways.netsuite_auth import OAuth2ClientCredentials
+from refund_pipeline.gateways.netsuite_oauth2 import OAuth2ClientCredentials
 from refund_pipeline.sandbox.netsuite.ledger import TransactionType
 from refund_pipeline.sandbox.netsuite.records import StoredCashRefund
 from refund_pipeline.sandbox.netsuite.server import NetSuiteSandbox

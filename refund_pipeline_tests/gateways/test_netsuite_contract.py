@@ -44,15 +44,19 @@ EMPTY = json_reply({"items": [], "hasMore": False})
 class NumberedTokens(Authenticator):
     """Gives `token-1` until it is refused, then `token-2`, and so on."""
 
+    refused_hint = "a fresh access token"
+
     def __init__(self) -> None:
+        super().__init__()
         self.number = 1
 
-    def headers(self) -> Mapping[str, str]:
+    def headers(self, method: str, url: str) -> Mapping[str, str]:
         return {"Authorization": f"Bearer token-{self.number}"}
 
-    def refused(self, headers: Mapping[str, str]) -> None:
-        assert headers == self.headers()
+    def refused(self, headers: Mapping[str, str]) -> bool:
+        assert headers == {"Authorization": f"Bearer token-{self.number}"}
         self.number += 1
+        return True
 
     @property
     def requests_made(self) -> int:
