@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from refund_pipeline.domain.building import Circumstances, build_transaction
 from refund_pipeline.domain.events import REFUND_ISSUED, RefundEvent
 from refund_pipeline.domain.mapping import Mapping as RefundMapping
 from refund_pipeline.domain.orders import Order, OrderItem
@@ -36,7 +37,6 @@ from refund_pipeline.domain.transactions import (
     Origin,
     Ready,
     RefundTransaction,
-    build_transaction,
 )
 from refund_pipeline.gateways.erp import Erp
 from refund_pipeline.gateways.ledger.ledger import Ledger
@@ -127,7 +127,7 @@ def transaction(number: int = 1, **changes: object) -> RefundTransaction:
         payment_lines(refund),
         [cash_sale(refund)],
         example_mapping(),
-        now=NOON,
+        Circumstances(NOON),
     )
     assert isinstance(built, Ready)
     return built.transaction
@@ -193,6 +193,7 @@ class FakeErp(Erp):
 
     def __init__(self, scripts: Sequence[object] = ()) -> None:
         self.records: dict[str, ErpRecord] = {}
+        self.closed: set[date] = set()
         self.created: list[str] = []
         self.scripts = list(scripts)
         self.posts = 0
@@ -214,6 +215,17 @@ class FakeErp(Erp):
     ) -> Mapping[str, Sequence[Origin]]:
         self._requests += 1
         return {}
+
+    def closed_dates(self, dates: Sequence[date]) -> frozenset[date]:
+        return frozenset(self.closed.intersection(dates))
+
+    def ours(self, prefix: str, *, start: date, end: date) -> Mapping[str, str]:
+        self._requests += 1
+        return {
+            key: record.erp_id
+            for key, record in self.records.items()
+            if key.startswith(prefix) and not record.voided
+        }
 
     def post(self, transaction: RefundTransaction) -> PostOutcome:
         with self._lock:

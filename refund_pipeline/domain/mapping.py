@@ -6,11 +6,13 @@ A look-up that finds nothing returns the exact row to add, so that a held refund
 """
 
 from collections.abc import Mapping as MappingType
-from typing import Annotated, Literal
+from decimal import Decimal
+from typing import Annotated, Literal, cast
 from zoneinfo import ZoneInfo
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -19,10 +21,11 @@ from pydantic import (
 )
 
 from refund_pipeline.domain.errors import InvalidAmount
-from refund_pipeline.domain.money import minor_digits
+from refund_pipeline.domain.money import exact_amount, minor_digits
 
 InternalId = Annotated[str, StringConstraints(pattern=r"^\d{1,18}$")]
 """A NetSuite internal id."""
+_LONGEST_HEADER_PREFIX = 5
 Text = Annotated[str, StringConstraints(min_length=1, max_length=60, strip_whitespace=True)]
 
 
@@ -36,6 +39,24 @@ def _known_currency(code: str) -> str:
     except InvalidAmount as error:
         raise ValueError(f"{code}: {error}") from None
     return code
+
+
+def _exact_amounts(rows: object) -> object:
+    """Read amounts in quotes: YAML would make floats of the others."""
+    if not isinstance(rows, dict):
+        return rows
+    amounts: dict[object, object] = {}
+    for code, value in cast("dict[object, object]", rows).items():
+        if not isinstance(value, str):
+            raise ValueError(f'{code}: write the amount in quotes, like "500.00"')  # noqa: TRY004
+        try:
+            amounts[code] = exact_amount(value, str(code))
+        except InvalidAmount as error:
+            raise ValueError(f"{code}: {error}") from None
+    return amounts
+
+
+Amounts = Annotated[MappingType[str, Decimal], BeforeValidator(_exact_amounts)]
 
 
 class Place(_Row):
@@ -58,12 +79,16 @@ class Place(_Row):
 
 
 class TenderRow(_Row):
-    """One payment item; `provider` and `currency` narrow the row."""
+    """How one tender is booked; `provider` and `currency` narrow the row."""
 
     method: Text
     provider: Text | None = None
     currency: Text | None = None
-    item: InternalId
+    item: InternalId | None = None
+    """The payment item (posting model `payment_lines`)."""
+    payment_option: InternalId | None = None
+    """The payment method (posting model `header`), and the account where it decides none."""
+    account: InternalId | None = None
 
     @field_validator("currency")
     @classmethod
@@ -117,6 +142,22 @@ class Policies(_Row):
     foreign_issue_seconds: Annotated[int, Field(ge=1, le=60)] = 5
     exchange: Literal["match", "hold"] = "match"
     fiscal_in_store: Literal["hold", "post"] = "hold"
+    closed_period: Literal["fail", "current_date"] = "fail"
+    """What to do when the ERP's books are closed for a refund's date."""
+    created_from: Literal["link", "leave_out"] = "link"
+    """Whether a cash-and-carry refund is made from its cash sale (contract netsuite 9, no. 1)."""
+
+
+class Gates(_Row):
+    """Limits beyond which a person has to look; amounts by ISO 4217 code."""
+
+    stop_posting: bool = False
+    """The kill switch: everything that is not posted is held."""
+    max_amount: Amounts = Field(default_factory=dict)
+    """The largest refund that is posted by itself."""
+    daily_count: Annotated[int, Field(ge=0)] | None = None
+    """Refunds of one landing day that are posted by themselves."""
+    daily_sum: Amounts = Field(default_factory=dict)
 
 
 OriginField = Annotated[str, StringConstraints(pattern=r"^(externalid|otherrefnum|custbody_\w+)$")]
@@ -127,7 +168,7 @@ class Mapping(_Row):
 
     version: Literal[1]
     external_id_prefix: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,7}$")]
-    posting_model: Literal["payment_lines"]
+    posting_model: Literal["payment_lines", "header"]
     custom_form: InternalId
     currencies: MappingType[str, InternalId]
     appeasement_items: AppeasementItems
@@ -138,6 +179,27 @@ class Mapping(_Row):
     custom_fields: CustomFields = CustomFields()
     origins: Annotated[tuple[OriginField, ...], Field(min_length=1, strict=False)] = ("externalid",)
     policies: Policies
+    gates: Gates = Gates()
+
+    @model_validator(mode="after")
+    def _tenders_fit_the_posting_model(self) -> "Mapping":
+        in_header = self.posting_model == "header"
+        if in_header and len(self.external_id_prefix) > _LONGEST_HEADER_PREFIX:
+            raise ValueError(
+                f"external_id_prefix: at most {_LONGEST_HEADER_PREFIX} characters with "
+                "posting_model: header, which appends a number per tender"
+            )
+        for number, row in enumerate(self.tenders):
+            if in_header and (row.payment_option is None or row.item is not None):
+                raise ValueError(
+                    f"tenders[{number}]: posting_model: header needs payment_option, and no item"
+                )
+            if not in_header and (row.item is None or row.payment_option or row.account):
+                raise ValueError(
+                    f"tenders[{number}]: posting_model: payment_lines needs item, and neither "
+                    "payment_option nor account"
+                )
+        return self
 
     @field_validator("currencies", "web")
     @classmethod
@@ -156,9 +218,15 @@ class Mapping(_Row):
             seen.add(row.key)
         return rows
 
-    def tender_item(self, method: str, provider: str, currency: str) -> str | None:
-        """Return the payment item of a tender by the narrowest row, provider before currency."""
-        rows = {row.key: row.item for row in self.tenders}
+    @property
+    def what_a_tender_needs(self) -> str:
+        """What a row of `tenders` has to say besides the tender."""
+        in_header = self.posting_model == "header"
+        return 'payment_option: "<id>"' if in_header else 'item: "<payment item id>"'
+
+    def tender(self, method: str, provider: str, currency: str) -> TenderRow | None:
+        """Return the narrowest row of a tender, provider before currency."""
+        rows = {row.key: row for row in self.tenders}
         name, by = method.lower(), provider.lower()
         for key in (
             (name, by, currency),
@@ -172,8 +240,9 @@ class Mapping(_Row):
 
     @property
     def custom_body_fields(self) -> tuple[str, ...]:
-        """The custom fields of the transaction's body that are filled."""
-        names = (self.custom_fields.order_number, self.custom_fields.refund_id)
+        """The fields of the transaction's body to read back besides what every record has."""
+        option = "paymentoption" if self.posting_model == "header" else None
+        names = (self.custom_fields.order_number, self.custom_fields.refund_id, option)
         return tuple(name for name in names if name is not None)
 
     def appeasement_item(self, reason_code: str | None) -> str:

@@ -1,6 +1,7 @@
 """What a write to the ERP can come to, and what a look-up can find."""
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -71,6 +72,8 @@ class ErpRecord:
 
 
 CASH_REFUND = "cash_refund"
+PAYMENT_OPTION = "paymentoption"
+"""The name under which a record's payment option is among its custom values, where it was read."""
 
 
 def differences(transaction: RefundTransaction, record: ErpRecord) -> tuple[str, ...]:
@@ -86,9 +89,35 @@ def differences(transaction: RefundTransaction, record: ErpRecord) -> tuple[str,
     actual = sorted((line.item, line.amount) for line in record.lines)
     if wanted != actual:
         found.append(f"lines {_lines(actual)} instead of {_lines(wanted)}")
+    options = [value for name, value in record.custom if name == PAYMENT_OPTION]
+    if transaction.payment_option and any(v != transaction.payment_option for v in options):
+        found.append(f"payment option {options[0]} instead of {transaction.payment_option}")
     if not _refers_to_order(transaction, record):
         found.append(f"no reference to order {transaction.order_number}")
     return tuple(found)
+
+
+def found_records(
+    transaction: RefundTransaction, existing: Mapping[str, ErpRecord]
+) -> Iterator[tuple[ErpRecord, RefundTransaction | tuple[str, ...]]]:
+    """Yield what the ERP has of `transaction`: each record, and which of ours it equals.
+
+    Or how it differs: a record under an id that none of ours has, such as one of another posting
+    model, is a difference as well. `existing` is by external id.
+    """
+    records = {one.external_id: one for one in transaction.records}
+    for key in transaction.possible_ids:
+        there = existing.get(key)
+        if there is None:
+            continue
+        ours = records.get(key)
+        if ours is None and key == transaction.refund_id and len(records) == 1:
+            ours = next(iter(records.values()))  # an earlier integration's record of this refund
+        if ours is None:
+            yield there, ("it is none of the records this refund is posted as",)
+            continue
+        found = differences(ours, there)
+        yield there, found or ours
 
 
 def _lines(lines: list[tuple[str, Decimal]]) -> str:

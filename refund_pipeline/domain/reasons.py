@@ -22,6 +22,11 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "unmapped_store": "the mapping has no place for the store; the detail names the row",
         "ambiguous_origin": "the ERP holds several sales for this order",
         "subsidiary_mismatch": "the sale belongs to another subsidiary than the mapping books to",
+        "exceeds_sale": "the refunds of this sale would be more than the customer paid",
+        "closed_period": "the books are closed for its date, and the policy does not move it",
+        "over_max_amount": "more than the mapping's gates let one refund be; a person releases it",
+        "daily_gate": "the day has more refunds than the mapping's gates allow; a person releases",
+        "posting_stopped": "the mapping's kill switch is on; nothing is posted",
         "conflicting_erp_record": "the ERP has a different record under our external id",
         "refused_by_erp": "the ERP refused the content; posted again once the transaction changes",
         # skipped: not ours to post

@@ -1,25 +1,21 @@
-"""Build the ERP-neutral refund transaction from event, order, payments, origin and mapping.
+"""The ERP-neutral refund transaction: balanced, and what becomes of a refund instead of one.
 
-Model `payment_lines` (contract netsuite 6.2, model A): + appeasement item, - one payment item per
-payment line, total 0. What does not fit is held with the mapping row to add; nothing is guessed.
+Two posting models (contract netsuite 6.2). `payment_lines`: one record, + appeasement item, - one
+payment item per payment line, total 0. `header`: one record per tender, the tender in its header.
+How a refund transaction is built is `building.py`.
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from refund_pipeline.domain.errors import InvalidTransaction
-from refund_pipeline.domain.events import RefundEvent
-from refund_pipeline.domain.mapping import Mapping, Place, missing_row
 from refund_pipeline.domain.money import total
-from refund_pipeline.domain.orders import Order
-from refund_pipeline.domain.payments import PaymentLine, RefundFacts
 
 CASH_SALE = "cash_sale"
 SALES_ORDER = "sales_order"
@@ -38,6 +34,10 @@ class Origin:
     subsidiary: str | None
     currency: str
     """The ERP's currency id."""
+    location: str | None = None
+    class_id: str | None = None
+    total: Decimal | None = None
+    """What the customer paid, in the sale's currency; None where the ERP does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,12 @@ class TransactionLine:
     """One line; `amount` is signed: the appeasement positive, every tender negative."""
 
     item: str
+    """The ERP's item; empty for a tender that the record's header names."""
     amount: Decimal
     label: str
     gift_card_last4: str | None = None
+    payment_option: str | None = None
+    account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,44 @@ class RefundTransaction:
     custom_fields: tuple[tuple[str, str], ...]
     gift_card_field: str | None
     lines: tuple[TransactionLine, ...]
+    class_id: str | None = None
+    payment_option: str | None = None
+    account: str | None = None
+    in_header: bool = False
+    """Posting model `header`: each tender is a record of its own, named in the record's header."""
+
+    @property
+    def records(self) -> tuple["RefundTransaction", ...]:
+        """The ERP records that make up this refund; each has an external id of its own."""
+        if not self.in_header:
+            return (self,)
+        appeasement, *tenders = self.lines
+        amounts: dict[tuple[str | None, str | None], Decimal] = {}
+        for line in tenders:
+            key = (line.payment_option, line.account)
+            amounts[key] = amounts.get(key, Decimal(0)) - line.amount
+        return tuple(
+            replace(
+                self,
+                external_id=self.external_id if len(amounts) == 1 else f"{self.external_id}-{n}",
+                amount=amount,
+                payment_option=payment_option,
+                account=account,
+                lines=(replace(appeasement, amount=amount),),
+            )
+            for n, ((payment_option, account), amount) in enumerate(amounts.items(), 1)
+        )
+
+    @property
+    def possible_ids(self) -> tuple[str, ...]:
+        """Every external id this refund may have in the ERP, whatever posting model wrote it.
+
+        The bare refund id is among them: an earlier integration may have used it.
+        """
+        ids = (one.external_id for one in self.records)
+        return tuple(
+            dict.fromkeys((*ids, self.external_id, f"{self.external_id}-1", self.refund_id))
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -125,73 +166,6 @@ def business_date(moment: datetime, zone: str) -> date:
     return moment.astimezone(ZoneInfo(zone)).date()
 
 
-def skip_reason(
-    event: RefundEvent, mapping: Mapping, facts: RefundFacts | None = None
-) -> Skipped | None:
-    """Say why `event` is not ours to post; `facts` are None while NewStore was not asked."""
-    if event.return_id is not None or (facts is not None and facts.return_id is not None):
-        return Skipped("belongs_to_return", "the refund belongs to a return and is booked with it")
-    is_historical = event.is_historical or (facts is not None and facts.is_historical)
-    if is_historical and mapping.policies.historical == "skip":
-        return Skipped("historical", "the refund was imported from another system")
-    return None
-
-
-def build_transaction(
-    event: RefundEvent,
-    order: Order,
-    payments: Sequence[PaymentLine],
-    origins: Sequence[Origin],
-    mapping: Mapping,
-    *,
-    now: datetime,
-) -> Built:
-    """Build the refund transaction of `event`; `origins` are the ERP's sales of its order."""
-    objection = _objection(event, order, payments, mapping)
-    if objection is not None:
-        return objection
-    place = _place(event, order, mapping)
-    assert place is not None  # noqa: S101  (the objection would name it)
-    origin = _choose_origin(event, order, origins, mapping, now=now)
-    if isinstance(origin, (AwaitingOrigin, Held)):
-        return origin
-    if origin is not None:
-        contradiction = _contradiction(event, origin, place, mapping)
-        if contradiction is not None:
-            return contradiction
-    entity = origin.entity if origin else mapping.default_customers.get(place.subsidiary)
-    if entity is None:
-        return AwaitingOrigin(
-            f"order {order.order_number} is not in the ERP; to post without it, "
-            + missing_row("default_customers", f'"{place.subsidiary}": "<customer id>"')
-        )
-    created_from = (
-        origin.erp_id
-        if origin is not None and order.is_cash_and_carry and origin.kind == CASH_SALE
-        else None
-    )
-    transaction = RefundTransaction(
-        refund_id=event.refund_id,
-        external_id=external_id(event.refund_id, mapping.external_id_prefix),
-        business_date=business_date(event.requested_at, place.zone),
-        amount=event.amount,
-        currency=event.currency,
-        currency_id=mapping.currencies[event.currency],
-        order_number=order.order_number,
-        memo=f"Appeasement refund {event.refund_id} for order {order.order_number}",
-        entity=entity,
-        subsidiary=place.subsidiary,
-        location=place.location,
-        created_from=created_from,
-        custom_form=mapping.custom_form,
-        custom_fields=_custom_fields(event, order, mapping),
-        gift_card_field=mapping.custom_fields.gift_card_last4,
-        lines=_lines(event, payments, mapping),
-    )
-    check_balance(transaction)
-    return Ready(transaction)
-
-
 def check_balance(transaction: RefundTransaction) -> None:
     """Refuse a transaction whose lines do not sum to zero, or do not refund its amount.
 
@@ -209,115 +183,3 @@ def check_balance(transaction: RefundTransaction) -> None:
         raise InvalidTransaction(
             f"refund {transaction.refund_id}: its lines do not balance; this is a defect, report it"
         )
-
-
-def _objection(
-    event: RefundEvent, order: Order, payments: Sequence[PaymentLine], mapping: Mapping
-) -> Held | None:
-    """Say what speaks against posting, before the ERP's sales are looked at."""
-    if order.currency and order.currency != event.currency:
-        return Held(
-            "currency_mismatch",
-            f"the refund is in {event.currency}, its order in {order.currency}",
-        )
-    if order.is_exchange and mapping.policies.exchange == "hold":
-        return Held("exchange_refund", f"order {order.order_number} is an exchange")
-    gaps = _mapping_gaps(event, order, payments, mapping)
-    if gaps:
-        return Held(gaps[0].reason, "; ".join(gap.detail for gap in gaps))
-    place = _place(event, order, mapping)
-    forbidden = place is not None and place.fiscal and order.has_in_store_part
-    if forbidden and mapping.policies.fiscal_in_store == "hold":
-        return Held(
-            "fiscal_in_store",
-            f"store {order.store_id} may not give appeasements for what it handed over",
-        )
-    return None
-
-
-def _place(event: RefundEvent, order: Order, mapping: Mapping) -> Place | None:
-    if order.is_store_order:
-        return mapping.stores.get(order.store_id or order.channel or "")
-    return mapping.web.get(event.currency)
-
-
-def _mapping_gaps(
-    event: RefundEvent, order: Order, payments: Sequence[PaymentLine], mapping: Mapping
-) -> list[Held]:
-    gaps = []
-    for line in payments:
-        if mapping.tender_item(line.method, line.provider, line.currency) is None:
-            tender = f"method: {line.method}, provider: {line.provider}"
-            row = f'- {{ {tender}, item: "<payment item id>" }}'
-            gaps.append(Held("unmapped_tender", missing_row("tenders", row)))
-    if event.currency not in mapping.currencies:
-        row = f'{event.currency}: "<currency id>"'
-        gaps.append(Held("unmapped_currency", missing_row("currencies", row)))
-    if _place(event, order, mapping) is None:
-        room = '{ location: "<id>", subsidiary: "<id>", zone: <Area/City> }'
-        if order.is_store_order:
-            store = order.store_id or order.channel or "<store id>"
-            gaps.append(Held("unmapped_store", missing_row("stores", f"{store}: {room}")))
-        else:
-            gaps.append(Held("unmapped_store", missing_row("web", f"{event.currency}: {room}")))
-    return gaps
-
-
-def _choose_origin(
-    event: RefundEvent, order: Order, origins: Sequence[Origin], mapping: Mapping, *, now: datetime
-) -> Origin | AwaitingOrigin | Held | None:
-    cash_sales = [origin for origin in origins if origin.kind == CASH_SALE]
-    usable = cash_sales or ([] if order.is_cash_and_carry else list(origins))
-    if len(usable) > 1:
-        ids = ", ".join(origin.erp_id for origin in usable)
-        return Held(
-            "ambiguous_origin", f"order {order.order_number} has several sales in the ERP: {ids}"
-        )
-    if usable:
-        return usable[0]
-    if not order.is_cash_and_carry:
-        return None
-    policy = mapping.policies.origin_missing
-    waited = (now - event.requested_at).days
-    if policy.after_days is not None and waited >= policy.after_days:
-        return None
-    return AwaitingOrigin(f"the cash sale of order {order.order_number} is not in the ERP yet")
-
-
-def _contradiction(
-    event: RefundEvent, origin: Origin, place: Place, mapping: Mapping
-) -> Held | None:
-    if origin.currency != mapping.currencies[event.currency]:
-        return Held(
-            "currency_mismatch",
-            f"the refund is in {event.currency}, its sale {origin.erp_id} is in another currency",
-        )
-    if origin.subsidiary is not None and origin.subsidiary != place.subsidiary:
-        return Held(
-            "subsidiary_mismatch",
-            f"the mapping books to subsidiary {place.subsidiary}, sale {origin.erp_id} belongs to "
-            f"subsidiary {origin.subsidiary}",
-        )
-    return None
-
-
-def _custom_fields(
-    event: RefundEvent, order: Order, mapping: Mapping
-) -> tuple[tuple[str, str], ...]:
-    names = mapping.custom_fields
-    pairs = ((names.order_number, order.order_number), (names.refund_id, event.refund_id))
-    return tuple((name, value) for name, value in pairs if name is not None)
-
-
-def _lines(
-    event: RefundEvent, payments: Sequence[PaymentLine], mapping: Mapping
-) -> tuple[TransactionLine, ...]:
-    lines = [
-        TransactionLine(mapping.appeasement_item(event.reason_code), event.amount, "appeasement")
-    ]
-    for payment in payments:
-        item = mapping.tender_item(payment.method, payment.provider, payment.currency)
-        assert item is not None  # noqa: S101  (gaps would name it)
-        label = f"{payment.method}/{payment.provider}"
-        lines.append(TransactionLine(item, -payment.amount, label, payment.gift_card_last4))
-    return tuple(lines)

@@ -5,6 +5,7 @@ Every method raises `Unavailable` or `Misconfigured` when the whole batch cannot
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 from refund_pipeline.domain.outcomes import ErpRecord, PostOutcome
 from refund_pipeline.domain.transactions import Origin, RefundTransaction
@@ -29,6 +30,17 @@ class Erp(ABC):
         self, order_numbers: Sequence[str], *, fields: Sequence[str]
     ) -> Mapping[str, Sequence[Origin]]:
         """Return the sales of these orders by the first of `fields` that holds the number."""
+
+    @abstractmethod
+    def closed_dates(self, dates: Sequence[date]) -> frozenset[date]:
+        """Return those of `dates` on which the ERP's books take no postings."""
+
+    @abstractmethod
+    def ours(self, prefix: str, *, start: date, end: date) -> Mapping[str, str]:
+        """Return the cash refunds booked from `start` to `end` (both included) under our prefix.
+
+        Keys are external ids, values the ERP's ids; voided ones are left out.
+        """
 
     @abstractmethod
     def post(self, transaction: RefundTransaction) -> PostOutcome:

@@ -6,18 +6,13 @@ The facts are in contract/netsuite.md; how requests are signed is `netsuite_auth
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal, InvalidOperation
 from itertools import groupby
 from typing import Any, cast
 
 from refund_pipeline.domain.errors import Misconfigured, Unavailable
-from refund_pipeline.domain.outcomes import (
-    Busy,
-    ErpRecord,
-    Posted,
-    PostOutcome,
-    Refused,
-    Uncertain,
-)
+from refund_pipeline.domain.outcomes import ErpRecord, PostOutcome, Uncertain
 from refund_pipeline.domain.transactions import (
     CASH_SALE,
     SALES_ORDER,
@@ -31,9 +26,9 @@ from refund_pipeline.gateways.http import (
     NoAnswer,
     RetryPolicy,
     exact_json,
-    retry_after,
 )
 from refund_pipeline.gateways.netsuite_auth import Authenticator, services_url
+from refund_pipeline.gateways.netsuite_outcomes import outcome
 from refund_pipeline.gateways.netsuite_records import body, record_from_json, record_from_rows
 from refund_pipeline.gateways.netsuite_suiteql import QueryRefused, Row, SuiteQL
 
@@ -44,29 +39,34 @@ _STRICT = {
     "X-NetSuite-PropertyNameValidation": "Error",
     "X-NetSuite-PropertyValueValidation": "Error",
 }
-_LOCATION = re.compile(r"/cashrefund/(\d{1,18})/?$", re.IGNORECASE | re.ASCII)
-_FIELD = re.compile(r"externalid|otherrefnum|custbody_[a-z0-9_]{1,60}", re.ASCII)
-_CODE = re.compile(r"[A-Z_]{1,60}", re.ASCII)
-_PATH = re.compile(r"[A-Za-z0-9_.\[\]]{1,100}", re.ASCII)
-_TOO_MANY = frozenset({"CONCURRENCY_LIMIT_EXCEEDED", "SSS_REQUEST_LIMIT_EXCEEDED"})
-_SAFE_TEXTS = (
-    # What NetSuite says without quoting our data; everything else of its text is left out.
-    re.compile(r"already exists", re.IGNORECASE),
-    re.compile(r"closed (transaction |accounting )?period", re.IGNORECASE),
-    re.compile(r"Please enter value\(s\) for: [\w ,/-]{1,100}"),
-    re.compile(r"Invalid \w{1,30} reference key \d{1,18} for subsidiary \d{1,18}"),
-)
+_FIELD = re.compile(r"externalid|otherrefnum|paymentoption|custbody_[a-z0-9_]{1,60}", re.ASCII)
 _FIND = """
 SELECT t.id, t.externalid, t.type, t.currency, t.memo, t.voided,
        TO_CHAR(t.trandate, 'YYYY-MM-DD') AS trandate, {custom} tl.id AS lineid, tl.mainline,
        tl.taxline, tl.iscogs, tl.donotdisplayline, tl.item, tl.foreignamount
 FROM transaction t JOIN transactionline tl ON tl.transaction = t.id
-WHERE t.externalid IN ({values}) ORDER BY t.id, tl.id
+WHERE t.externalid IN ({values}) AND {after} ORDER BY t.id, tl.id
 """
 _ORIGINS = """
-SELECT t.id, t.type, t.{field} AS ordernumber, t.entity, t.currency, t.voided, ml.subsidiary
+SELECT t.id, t.type, t.{field} AS ordernumber, t.entity, t.currency, t.voided, t.foreigntotal,
+       ml.subsidiary, ml.location, ml.class
 FROM transaction t JOIN transactionline ml ON ml.transaction = t.id AND ml.mainline = 'T'
-WHERE t.{field} IN ({values}) AND t.type IN ('CashSale', 'SalesOrd') ORDER BY t.id
+WHERE t.{field} IN ({values}) AND t.type IN ('CashSale', 'SalesOrd') AND {after}
+ORDER BY t.id
+"""
+_PERIODS = """
+SELECT t.id, TO_CHAR(t.startdate, 'YYYY-MM-DD') AS startdate,
+       TO_CHAR(t.enddate, 'YYYY-MM-DD') AS enddate, t.closed, t.arlocked, t.alllocked
+FROM accountingperiod t
+WHERE t.isyear = 'F' AND t.isquarter = 'F' AND t.isadjust = 'F'
+  AND t.startdate <= TO_DATE(?, 'YYYY-MM-DD') AND t.enddate >= TO_DATE(?, 'YYYY-MM-DD')
+  AND {after} ORDER BY t.id
+"""
+_OURS = """
+SELECT t.id, t.externalid, t.voided FROM transaction t
+WHERE t.type = 'CashRfnd' AND t.trandate >= TO_DATE(?, 'YYYY-MM-DD')
+  AND t.trandate < TO_DATE(?, 'YYYY-MM-DD') AND t.externalid LIKE ? AND {after}
+ORDER BY t.id
 """
 
 
@@ -118,7 +118,11 @@ class NetSuite(Erp):
 
     def _find_rows(self, external_ids: Sequence[str], fields: Sequence[str]) -> list[Row]:
         query = _FIND.replace("{custom}", "".join(f"t.{name}, " for name in fields))
-        return list(self._suiteql.batched("looking refunds up in NetSuite", query, external_ids))
+        return list(
+            self._suiteql.batched(
+                "looking refunds up in NetSuite", query, external_ids, key=["id", "lineid"]
+            )
+        )
 
     def _readable(self, fields: tuple[str, ...]) -> tuple[str, ...]:
         if not fields:
@@ -134,8 +138,8 @@ class NetSuite(Erp):
         return True
 
     def _probe(self, field: str) -> None:
-        query = f"SELECT t.{field} FROM transaction t WHERE t.id = 0 ORDER BY t.id"  # noqa: S608  (checked)
-        list(self._suiteql.rows("probing a field in NetSuite", query, []))
+        query = f"SELECT t.{field} FROM transaction t WHERE t.id = 0 AND {{after}} ORDER BY t.id"  # noqa: S608  (checked)
+        list(self._suiteql.rows("probing a field in NetSuite", query, [], key=["id"]))
 
     def look_up(self, external_id: str) -> ErpRecord | None:
         """Return the record by its own address; one of another type under the id by SuiteQL."""
@@ -166,10 +170,38 @@ class NetSuite(Erp):
             if not missing:
                 break
             query = _ORIGINS.replace("{field}", _checked_field(field))
-            for row in self._suiteql.batched("finding sales in NetSuite", query, missing):
+            for row in self._suiteql.batched(
+                "finding sales in NetSuite", query, missing, key=["id"]
+            ):
                 if row.get("voided") != "T" and row.get("ordernumber"):
                     found.setdefault(row["ordernumber"], []).append(_origin(row))
         return found
+
+    def closed_dates(self, dates: Sequence[date]) -> frozenset[date]:
+        """Return the dates in periods that are closed or locked (contract suiteql 1.3, 7)."""
+        if not dates:
+            return frozenset()
+        first, last = min(dates).isoformat(), max(dates).isoformat()
+        try:
+            rows = list(
+                self._suiteql.rows(
+                    "reading NetSuite's periods", _PERIODS, [last, first], key=["id"]
+                )
+            )
+        except QueryRefused:
+            return frozenset()  # hidden from the role: NetSuite itself refuses what does not fit
+        closed = [
+            (date.fromisoformat(row["startdate"]), date.fromisoformat(row["enddate"]))
+            for row in rows
+            if "T" in {row.get("closed"), row.get("arlocked"), row.get("alllocked")}
+        ]
+        return frozenset(day for day in dates if any(start <= day <= end for start, end in closed))
+
+    def ours(self, prefix: str, *, start: date, end: date) -> Mapping[str, str]:
+        """Return the cash refunds under our prefix, page by page of ids (contract suiteql 8d)."""
+        params = [start.isoformat(), (end + timedelta(days=1)).isoformat(), f"{prefix}%"]
+        rows = self._suiteql.rows("listing our refunds in NetSuite", _OURS, params, key=["id"])
+        return {row["externalid"]: row["id"] for row in rows if row.get("voided") != "T"}
 
     def post(self, transaction: RefundTransaction) -> PostOutcome:
         """Create one cash refund; a write that may have been executed is not repeated here."""
@@ -185,7 +217,7 @@ class NetSuite(Erp):
             if error.sent:
                 return Uncertain(str(error))
             raise Unavailable(f"posting refund {transaction.refund_id}: {error}") from None
-        return _outcome(answer)
+        return outcome(answer)
 
     def render(self, transaction: RefundTransaction) -> str:
         """Return the exact body of the POST, indented."""
@@ -223,52 +255,6 @@ class NetSuite(Erp):
         )
 
 
-def _outcome(answer: Answer) -> PostOutcome:
-    """Return the meaning of an answer to a POST (contract netsuite 5.2 and 5.3)."""
-    status = answer.status
-    codes = [code for code, _, _ in _errors(answer)]
-    if status == 204:  # noqa: PLR2004
-        match = _LOCATION.search(answer.headers.get("Location", ""))
-        return Posted(match[1]) if match else Uncertain("NetSuite answered 204 without an id")
-    if status == 429 or _TOO_MANY.intersection(codes):  # noqa: PLR2004
-        return Busy(retry_after(answer))
-    if status in {403, 404, 405, 415}:
-        raise Misconfigured(
-            f"NetSuite answered {status} to creating a cash refund; check the role's permissions "
-            "and features"
-        )
-    if 400 <= status < 500 and answer.is_json:  # noqa: PLR2004
-        return Refused(_refusal(answer))
-    return Uncertain(f"NetSuite answered {status}")
-
-
-def _refusal(answer: Answer) -> str:
-    """Say why in codes, paths and texts known to hold no data of ours."""
-    parts = []
-    for code, path, detail in _errors(answer):
-        texts = [match[0] for pattern in _SAFE_TEXTS if (match := pattern.search(detail))]
-        parts.append(" ".join([code, *([f"at {path}"] if path else []), *texts]))
-    return "; ".join(parts) or f"NetSuite answered {answer.status} without a reason"
-
-
-def _errors(answer: Answer) -> list[tuple[str, str, str]]:
-    """Return (code, path, text) of each error; code and path only in the form they should have."""
-    document = answer.document if isinstance(answer.document, dict) else {}
-    details = document.get("o:errorDetails")
-    found = []
-    for item in details if isinstance(details, list) else []:
-        if isinstance(item, dict):
-            code, path = str(item.get("o:errorCode", "")), str(item.get("o:errorPath", ""))
-            found.append(
-                (
-                    code if _CODE.fullmatch(code) else "no code",
-                    path if _PATH.fullmatch(path) else "",
-                    str(item.get("detail", "")),
-                )
-            )
-    return found
-
-
 def _checked_field(name: str) -> str:
     """Let only a plain field name into a query.
 
@@ -287,7 +273,18 @@ def _origin(row: Row) -> Origin:
         entity=row.get("entity", ""),
         subsidiary=row.get("subsidiary"),
         currency=row.get("currency", ""),
+        location=row.get("location"),
+        class_id=row.get("class"),
+        total=_magnitude(row.get("foreigntotal")),
     )
+
+
+def _magnitude(text: str | None) -> Decimal | None:
+    """Return an amount without its sign, which differs by type of record (contract suiteql 2)."""
+    try:
+        return abs(Decimal(text)) if text is not None else None
+    except InvalidOperation:
+        return None
 
 
 def _record_order(row: Row) -> tuple[int, int]:

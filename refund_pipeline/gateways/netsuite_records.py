@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, cast
 
-from refund_pipeline.domain.outcomes import CASH_REFUND, ErpRecord, RecordLine
+from refund_pipeline.domain.outcomes import CASH_REFUND, PAYMENT_OPTION, ErpRecord, RecordLine
 from refund_pipeline.domain.transactions import RefundTransaction, TransactionLine
 from refund_pipeline.gateways.netsuite_suiteql import Row
 
@@ -37,6 +37,12 @@ def body(transaction: RefundTransaction) -> Mapping[str, object]:
     }
     if transaction.created_from is not None:
         document["createdFrom"] = {"id": transaction.created_from}
+    optional = {
+        "class": transaction.class_id,
+        "paymentOption": transaction.payment_option,
+        "account": transaction.account,
+    }
+    document |= {name: {"id": value} for name, value in optional.items() if value is not None}
     document.update(transaction.custom_fields)
     document["item"] = {"items": [_line(line, transaction) for line in transaction.lines]}
     return document
@@ -94,8 +100,11 @@ def record_from_json(document: Mapping[str, Any]) -> ErpRecord:
         tran_date=_date(document.get("tranDate")),
         custom=tuple(
             (name, value)
-            for name, value in document.items()
-            if name.startswith("custbody") and isinstance(value, str)
+            for name, value in (
+                *document.items(),
+                (PAYMENT_OPTION, _reference(document.get("paymentOption")) or None),
+            )
+            if name.startswith(("custbody", PAYMENT_OPTION)) and isinstance(value, str)
         ),
     )
 

@@ -1,4 +1,4 @@
-"""SuiteQL over REST: bound parameters, pages, and rows as text (contract netsuite 4.3, suiteql 5).
+"""SuiteQL over REST: bound parameters, keyset pages, rows as text (contract suiteql 5).
 
 What is asked is in `netsuite.py`; only columns that exist over REST are used there (contract
 suiteql 1).
@@ -28,41 +28,63 @@ class SuiteQL:
     def __init__(self, read: Callable[..., Answer]) -> None:
         self._read = read
 
-    def rows(self, doing: str, query: str, params: Sequence[str]) -> Iterator[Row]:
-        """Yield every row of a query with a unique ORDER BY, page by page.
+    def rows(
+        self, doing: str, query: str, params: Sequence[str], *, key: Sequence[str]
+    ) -> Iterator[Row]:
+        """Yield every row of a query, page by page by its key (contract suiteql 5, paging).
+
+        `query` is ordered by the columns `key` (numbers, one or two of them) and holds `{after}`
+        where their condition belongs, after all other parameters.
 
         Raises:
             QueryRefused, Misconfigured: the query or the role does not fit the account.
             Unavailable: NetSuite cannot answer now.
         """
-        offset = 0
+        text = query.replace("{after}", _AFTER_ONE if len(key) == 1 else _AFTER_TWO)
+        after = ["0"] * len(key)
         while True:
-            answer = self._read(
-                doing,
-                "POST",
-                "/query/v1/suiteql",
-                params={"limit": str(PAGE), "offset": str(offset)},
-                body=exact_json({"q": query, "params": list(params)}).encode(),
-                headers={"Prefer": "transient", "Content-Type": "application/json"},
-            )
-            document = _document(doing, answer)
-            items = document.get("items")
-            more = document.get("hasMore") is True
-            if not isinstance(items, list) or (more and not items):
-                raise Unavailable(
-                    f"{doing}: NetSuite's answer holds no rows; a later run tries again"
-                )
-            yield from (_row(item) for item in items)
+            items, more = self._page(doing, text, [*params, *_bound(after)])
+            rows = [_row(item) for item in items]
+            yield from rows
             if not more:
                 return
-            offset += PAGE
+            try:
+                after = [rows[-1][name] for name in key]
+            except KeyError:
+                raise Unavailable(f"{doing}: NetSuite's rows have no {key[0]}") from None
 
-    def batched(self, doing: str, query: str, values: Sequence[str]) -> Iterator[Row]:
+    def _page(self, doing: str, query: str, params: Sequence[str]) -> tuple[Sequence[object], bool]:
+        answer = self._read(
+            doing,
+            "POST",
+            "/query/v1/suiteql",
+            params={"limit": str(PAGE), "offset": "0"},
+            body=exact_json({"q": query, "params": list(params)}).encode(),
+            headers={"Prefer": "transient", "Content-Type": "application/json"},
+        )
+        document = _document(doing, answer)
+        items = document.get("items")
+        more = document.get("hasMore") is True
+        if not isinstance(items, list) or (more and not items):
+            raise Unavailable(f"{doing}: NetSuite's answer holds no rows; a later run tries again")
+        return items, more
+
+    def batched(
+        self, doing: str, query: str, values: Sequence[str], *, key: Sequence[str]
+    ) -> Iterator[Row]:
         """Run `query`, whose `{values}` becomes an IN list, for all values in batches."""
         for start in range(0, len(values), BATCH):
             batch = values[start : start + BATCH]
             marks = ", ".join("?" for _ in batch)
-            yield from self.rows(doing, query.replace("{values}", marks), batch)
+            yield from self.rows(doing, query.replace("{values}", marks), batch, key=key)
+
+
+_AFTER_ONE = "t.id > ?"
+_AFTER_TWO = "(t.id > ? OR (t.id = ? AND tl.id > ?))"
+
+
+def _bound(after: Sequence[str]) -> list[str]:
+    return list(after) if len(after) == 1 else [after[0], after[0], after[1]]
 
 
 def _document(doing: str, answer: Answer) -> Mapping[str, object]:

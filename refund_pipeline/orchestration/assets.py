@@ -123,6 +123,7 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
         group_name=_GROUP,
         deps=[order_payments],
         kinds={"python"},
+        check_specs=[dg.AssetCheckSpec(checks.NO_GATE_CLOSED, asset="refund_transactions")],
         description="Balanced refund transactions, built from event, order, payments, origin and "
         "mapping; what does not fit is held with the mapping row to add.",
     )
@@ -158,7 +159,8 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
                     "erp_requests": built.erp_requests,
                     **status_metadata(book.status_totals(day)),
                     "preview": refunds_table(book, day),
-                }
+                },
+                check_results=[checks.no_gate_closed(book, day)],
             )
 
     @dg.asset(
@@ -185,7 +187,11 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
             gateway = erp.open(mapping.load().mapping.custom_body_fields)
             if options.dry_run:
                 work = book.refunds_to_post(day, refund_ids=options.only)
-                bodies = (gateway.render(item.transaction) for item in work[:_PREVIEW_BODIES])
+                bodies = (
+                    gateway.render(record)
+                    for item in work[:_PREVIEW_BODIES]
+                    for record in item.transaction.records
+                )
                 return dg.MaterializeResult(
                     metadata={
                         "dry_run": True,
@@ -246,10 +252,12 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
         day = day_of(context.partition_key)
         with systemic_failures():
             book = ledger.open(context.run.run_id)
+            loaded = mapping.load().mapping
             result = reconcile(
                 day,
                 ledger=book,
-                erp=erp.open(mapping.load().mapping.custom_body_fields),
+                erp=erp.open(loaded.custom_body_fields),
+                prefix=loaded.external_id_prefix,
                 clock=clock.now,
                 everything=options.reconcile_everything,
             )

@@ -1,11 +1,11 @@
 """The asset checks, each a sentence: green means finance has nothing to do."""
 
-from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from refund_pipeline.domain.gates import GATE_REASONS
 from refund_pipeline.domain.retry_policy import FAST_ATTEMPTS
 from refund_pipeline.orchestration.summaries import OUTSTANDING, amounts, refunds_table, table
 
@@ -17,6 +17,7 @@ NOTHING_REJECTED = "nothing_rejected"
 NOTHING_HELD = "nothing_held"
 NOTHING_OUTSTANDING_TOO_LONG = "nothing_outstanding_too_long"
 LEDGER_AND_ERP_AGREE = "ledger_and_erp_agree"
+NO_GATE_CLOSED = "no_gate_closed"
 OUTSTANDING_IS_AN_ERROR_AFTER = timedelta(hours=24)
 _NAMED = 20
 
@@ -64,6 +65,25 @@ def nothing_held(ledger: "Ledger", day: date) -> dg.AssetCheckResult:
     )
 
 
+def no_gate_closed(ledger: "Ledger", day: date) -> dg.AssetCheckResult:
+    """Fail while a gate of the mapping holds refunds of the day back."""
+    held = [item for item in ledger.status_totals(day) if item.reason in GATE_REASONS]
+    count = sum(item.count for item in held)
+    if not count:
+        return dg.AssetCheckResult(
+            check_name=NO_GATE_CLOSED, passed=True, description="No gate holds a refund back."
+        )
+    reasons = ", ".join(sorted({str(item.reason) for item in held}))
+    return dg.AssetCheckResult(
+        check_name=NO_GATE_CLOSED,
+        passed=False,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"Gates hold {count} refund(s) back, {amounts(held)}: {reasons}. Look at them, "
+        f"then run `refund-pipeline release --day {day}`, and run the day again.",
+        metadata={"held": count},
+    )
+
+
 def nothing_outstanding_too_long(
     ledger: "Ledger", day: date, *, now: datetime
 ) -> dg.AssetCheckResult:
@@ -93,18 +113,11 @@ def nothing_outstanding_too_long(
 
 def ledger_and_erp_agree(result: "Reconciliation") -> dg.AssetCheckResult:
     """Fail while a posted refund is missing from the ERP or differs there; each is named."""
-    unequal = [
-        item.currency
-        for item in result.agreements
-        if not result.too_young
-        and (item.ledger_count, item.ledger_amount) != (item.erp_count, item.erp_amount)
-    ]
-    passed = not result.problems and not unequal
     return dg.AssetCheckResult(
         check_name=LEDGER_AND_ERP_AGREE,
-        passed=passed,
+        passed=result.agrees,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=_agreement_sentence(result, unequal),
+        description=agreement_sentence(result),
         metadata={
             "compared": result.checked,
             "not_visible_yet": result.too_young,
@@ -122,16 +135,21 @@ def ledger_and_erp_agree(result: "Reconciliation") -> dg.AssetCheckResult:
                 ),
             ),
             "differences": table(("refund", "difference"), result.problems),
+            "unknown_to_the_ledger": table(("external id", "ERP record"), result.extra),
         },
     )
 
 
-def _agreement_sentence(result: "Reconciliation", unequal: Sequence[str]) -> str:
+def agreement_sentence(result: "Reconciliation") -> str:
+    """Say in one sentence whether ledger and ERP agree."""
     if result.problems:
         names = ", ".join(refund_id for refund_id, _ in result.problems[:_NAMED])
         return f"{len(result.problems)} posted refund(s) differ from the ERP: {names}."
-    if unequal:
-        return f"Ledger and ERP differ in {', '.join(unequal)}."
+    if result.extra:
+        names = ", ".join(erp_id for _, erp_id in result.extra[:_NAMED])
+        return f"The ERP has {len(result.extra)} refund(s) unknown to the ledger: record {names}."
+    if not result.agrees:
+        return "Ledger and ERP differ in their sums per currency."
     return f"{result.checked} posted refund(s) were read back from the ERP and are equal."
 
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from refund_pipeline.domain.building import skip_reason
 from refund_pipeline.domain.mapping import Mapping as RefundMapping
 from refund_pipeline.domain.payments import Attribution, PaymentsAvailable
 from refund_pipeline.domain.retry_policy import next_attempt
-from refund_pipeline.domain.transactions import skip_reason
 from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline.gateways.ledger.rows import PaymentRow, PaymentWork
 from refund_pipeline.steps.newstore_answers import Answer, PaymentSource, ask_newstore

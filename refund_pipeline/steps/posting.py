@@ -2,7 +2,7 @@
 
 A write is never repeated without a look-up. What has no clear answer is looked up twice, with a
 pause, before it is written again under the same external id; what the ERP refused is looked up
-before the refusal is believed.
+before the refusal is believed. A refund of several ERP records is posted once all of them are.
 """
 
 import random
@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from typing_extensions import assert_never
@@ -24,13 +24,14 @@ from refund_pipeline.domain.outcomes import (
     PostOutcome,
     Refused,
     Uncertain,
-    differences,
+    found_records,
 )
 from refund_pipeline.domain.retry_policy import next_attempt
 from refund_pipeline.domain.transactions import RefundTransaction
 from refund_pipeline.gateways.erp import Erp
 from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline.gateways.ledger.rows import PostingWork
+from refund_pipeline.steps.pace import Pace
 
 _UNCLEAR_IN_A_ROW = 3
 """So many writes in a row without a clear answer are an outage, not bad luck."""
@@ -78,9 +79,9 @@ def post_refunds(
     started = time.monotonic()
     before = erp.requests_made
     work = ledger.refunds_to_post(day, refund_ids=refund_ids)
-    batch = _Batch(ledger, erp, surroundings, size=len(work))
+    batch = _Batch(ledger, erp, surroundings, size=len(work), concurrency=concurrency)
     if work:
-        batch.run(work, concurrency)
+        batch.run(work)
     return PostingSummary(
         looked_at=len(work),
         results=dict(batch.results),
@@ -89,104 +90,135 @@ def post_refunds(
     )
 
 
+@dataclass(slots=True)
+class _Task:
+    """One refund on its way: its ERP records, and those of them that are there (by external id)."""
+
+    work: PostingWork
+    outcome: Refused | Uncertain | None = None
+    """What the last write came to, where that leaves something to settle."""
+    there: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def refund_id(self) -> str:
+        return self.work.transaction.refund_id
+
+    @property
+    def missing(self) -> list[RefundTransaction]:
+        """The ERP records still to be written or settled."""
+        return [one for one in self.work.transaction.records if one.external_id not in self.there]
+
+    @property
+    def erp_id(self) -> str | None:
+        return ", ".join(self.there.values()) or None
+
+
 class _Batch:
     """One batch of writes; its workers share the stop flag, the counts and the progress line."""
 
-    def __init__(self, ledger: Ledger, erp: Erp, surroundings: Surroundings, *, size: int) -> None:
+    def __init__(
+        self, ledger: Ledger, erp: Erp, surroundings: Surroundings, *, size: int, concurrency: int
+    ) -> None:
         self.results: Counter[str] = Counter()
         self._ledger = ledger
         self._erp = erp
         self._around = surroundings
         self._size = size
+        self._concurrency = concurrency
+        self._pace = Pace(concurrency)
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._unclear_in_a_row = 0
-        self._to_settle: list[tuple[PostingWork, Refused | Uncertain]] = []
+        self._to_settle: list[_Task] = []
         self._started = self._last_progress = time.monotonic()
 
-    def run(self, work: Sequence[PostingWork], concurrency: int) -> None:
+    def run(self, work: Sequence[PostingWork]) -> None:
         """Look everything up, post what is not there, settle what had no clear answer."""
-        to_post: list[PostingWork] = []
-        unsettled: list[tuple[PostingWork, Refused | Uncertain]] = []
-        existing = self._erp.find([key for item in work for key in _keys(item.transaction)])
-        for item in work:
-            record = _first(existing, item.transaction)
-            if record is not None:
-                self._found(item, record)
-            elif item.state in {"intended", "uncertain"}:
-                unsettled.append((item, Uncertain("an earlier write had no answer")))
-            else:
-                to_post.append(item)
-        self._write(to_post, concurrency)
-        again = self._settle(unsettled + self._to_settle)
+        tasks = [_Task(item) for item in work]
+        existing = self._erp.find(
+            [key for task in tasks for key in task.work.transaction.possible_ids]
+        )
+        open_tasks = [task for task in tasks if not self._found(task, existing, "already posted")]
+        begun = [task for task in open_tasks if task.work.state in {"intended", "uncertain"}]
+        for task in begun:
+            task.outcome = Uncertain("an earlier write had no answer")
+        self._write([task for task in open_tasks if task.outcome is None])
+        again = self._settle([*begun, *self._to_settle])
         self._to_settle = []
-        self._write(again, concurrency)
-        for item, outcome in self._to_settle:
-            self._leave(item, outcome)
+        self._write(again)
+        for task in self._to_settle:
+            self._leave(task)
+            self._count("uncertain")
 
     # --- writing
 
-    def _write(self, work: Sequence[PostingWork], concurrency: int) -> None:
-        queue = iter(work)
-        with ThreadPoolExecutor(max_workers=min(concurrency, len(work)) or 1) as pool:
-            workers = [pool.submit(self._worker, queue) for _ in range(min(concurrency, len(work)))]
-        for worker in workers:
+    def _write(self, tasks: Sequence[_Task]) -> None:
+        queue = iter(tasks)
+        workers = min(self._concurrency, len(tasks))
+        with ThreadPoolExecutor(max_workers=workers or 1) as pool:
+            running = [pool.submit(self._worker, queue) for _ in range(workers)]
+        for worker in running:
             worker.result()
 
-    def _worker(self, queue: Iterator[PostingWork]) -> None:
+    def _worker(self, queue: Iterator[_Task]) -> None:
         while not self._stop.is_set():
             with self._lock:
-                item = next(queue, None)
-            if item is None:
+                task = next(queue, None)
+            if task is None:
                 return
             try:
-                self._post(item)
+                self._post(task)
             except BaseException:
                 self._stop.set()
                 raise
 
-    def _post(self, item: PostingWork) -> None:
-        if not self._ledger.begin_posting(item.transaction, attempts=item.attempts):
+    def _post(self, task: _Task) -> None:
+        if not self._ledger.begin_posting(task.work.transaction, attempts=task.work.attempts):
             self._count("left to another run")
             return
-        item = replace(item, attempts=item.attempts + 1)
-        try:
-            outcome = self._attempt(item.transaction)
-        except SystemicFailure as failure:
-            # The ERP took nothing in: the write was not sent, or refused before it was looked at.
-            self._retry_later(item, "erp_unavailable", str(failure))
-            raise
+        task.work = replace(task.work, attempts=task.work.attempts + 1)
+        task.outcome = None
+        for record in task.missing:
+            try:
+                outcome = self._attempt(record)
+            except SystemicFailure as failure:
+                # The ERP took nothing in: not sent, or refused before it was looked at.
+                self._retry_later(task, str(failure))
+                raise
+            if not isinstance(outcome, Posted):
+                self._not_posted(task, outcome)
+                return
+            task.there[record.external_id] = outcome.erp_id
+            self._notice_outage(outcome)
+        self._finish(task, "posted")
+
+    def _not_posted(self, task: _Task, outcome: Refused | Uncertain | Busy) -> None:
         match outcome:
-            case Posted(erp_id):
-                self._ledger.finish_posting(
-                    item.transaction.refund_id,
-                    state="posted",
-                    erp_id=erp_id,
-                    amount=item.transaction.amount,
-                )
-                self._count("posted")
             case Busy():
-                self._retry_later(item, "erp_unavailable", "the ERP stayed busy")
+                self._retry_later(task, "the ERP stayed busy")
                 self._count("busy")
-            case Refused():
+            case Refused() | Uncertain():
+                task.outcome = outcome
+                if isinstance(outcome, Uncertain):
+                    self._leave(task)
                 with self._lock:
-                    self._to_settle.append((item, outcome))
-            case Uncertain():
-                self._leave(item, outcome, counted=False)
-                with self._lock:
-                    self._to_settle.append((item, outcome))
+                    self._to_settle.append(task)
             case _:
                 assert_never(outcome)
         self._notice_outage(outcome)
 
-    def _attempt(self, transaction: RefundTransaction) -> PostOutcome:
-        outcome = self._erp.post(transaction)
-        for tries in range(1, _BUSY_TRIES):
-            if not isinstance(outcome, Busy) or self._stop.is_set():
+    def _attempt(self, record: RefundTransaction) -> PostOutcome:
+        for tries in range(1, _BUSY_TRIES + 1):
+            with self._pace.slot():
+                outcome = self._erp.post(record)
+            if not isinstance(outcome, Busy):
+                self._pace.accepted()
+                break
+            self._pace.busy()
+            if self._stop.is_set() or tries == _BUSY_TRIES:
                 break
             growing = min(0.5 * 2**tries, 20.0) * (0.5 + self._around.random_source.random())
             self._around.sleep(max(growing, outcome.retry_after or 0.0))
-            outcome = self._erp.post(transaction)
         return outcome
 
     def _notice_outage(self, outcome: PostOutcome) -> None:
@@ -202,80 +234,91 @@ class _Batch:
 
     # --- settling
 
-    def _settle(
-        self, unsettled: Sequence[tuple[PostingWork, Refused | Uncertain]]
-    ) -> list[PostingWork]:
+    def _settle(self, tasks: Sequence[_Task]) -> list[_Task]:
         """Look each up; return what is certainly not there and may be written again."""
-        missing = [pair for pair in unsettled if not self._looked_up(*pair)]
+        missing = [task for task in tasks if not self._looked_up(task)]
         if not missing:
             return []
         self._around.sleep(_SETTLE_PAUSE)
-        return [item for item, outcome in missing if not self._looked_up(item, outcome)]
+        return [task for task in missing if not self._looked_up(task)]
 
-    def _looked_up(self, item: PostingWork, outcome: Refused | Uncertain) -> bool:
+    def _looked_up(self, task: _Task) -> bool:
         """Settle one by looking it up; False while nothing is found for an unanswered write."""
-        record = self._erp.look_up(item.transaction.external_id)
-        if record is not None:
-            self._found(item, record)
+        found = {
+            record.external_id: there
+            for record in task.missing
+            if (there := self._erp.look_up(record.external_id)) is not None
+        }
+        if self._found(task, found, "already posted"):
             return True
-        if isinstance(outcome, Refused):
-            self._ledger.finish_posting(
-                item.transaction.refund_id,
-                state="held",
-                reason="refused_by_erp",
-                detail=outcome.detail,
-            )
+        if isinstance(task.outcome, Refused):
+            self._hold(task, "refused_by_erp", task.outcome.detail)
             self._count("refused")
             return True
         return False
 
-    def _found(self, item: PostingWork, record: ErpRecord) -> None:
-        found = differences(item.transaction, record)
-        if found:
-            self._ledger.finish_posting(
-                item.transaction.refund_id,
-                state="held",
-                erp_id=record.erp_id,
-                reason="conflicting_erp_record",
-                detail=f"record {record.erp_id} bears {record.external_id}, but "
-                + "; ".join(found),
-            )
+    def _found(self, task: _Task, existing: Mapping[str, ErpRecord], result: str) -> bool:
+        """Take in what is there; True if that settles the refund: all is equal, or a conflict."""
+        for there, found in found_records(task.work.transaction, existing):
+            if isinstance(found, RefundTransaction):
+                task.there[found.external_id] = there.erp_id
+                continue
+            bears = f"record {there.erp_id} bears {there.external_id}, but "
+            self._hold(task, "conflicting_erp_record", bears + "; ".join(found), there.erp_id)
             self._count("conflict")
+            return True
+        if task.missing:
+            return False
+        self._finish(task, result)
+        return True
+
+    # --- the ledger
+
+    def _finish(self, task: _Task, result: str) -> None:
+        self._ledger.finish_posting(
+            task.refund_id,
+            state="posted",
+            erp_id=task.erp_id,
+            amount=task.work.transaction.amount,
+        )
+        self._count(result)
+
+    def _hold(self, task: _Task, reason: str, detail: str, erp_id: str | None = None) -> None:
+        self._ledger.finish_posting(
+            task.refund_id,
+            state="held",
+            erp_id=erp_id or task.erp_id,
+            reason=reason,
+            detail=detail + _partly(task),
+        )
+
+    def _leave(self, task: _Task) -> None:
+        """Leave a write uncertain; only looking up can settle it."""
+        unclear = task.outcome.detail if task.outcome else "the rest is still to be written"
+        self._ledger.finish_posting(
+            task.refund_id,
+            state="uncertain",
+            erp_id=task.erp_id,
+            reason="erp_uncertain",
+            detail=unclear + _partly(task),
+            next_attempt_at=self._next_attempt(task),
+        )
+
+    def _retry_later(self, task: _Task, detail: str) -> None:
+        if task.there:  # what is partly there must stay as it was sent
+            self._leave(task)
             return
         self._ledger.finish_posting(
-            item.transaction.refund_id,
-            state="posted",
-            erp_id=record.erp_id,
-            amount=item.transaction.amount,
-        )
-        self._count("already posted")
-
-    def _leave(
-        self, item: PostingWork, outcome: Refused | Uncertain, *, counted: bool = True
-    ) -> None:
-        """Leave a write uncertain; only looking up can settle it."""
-        self._ledger.finish_posting(
-            item.transaction.refund_id,
-            state="uncertain",
-            reason="erp_uncertain",
-            detail=outcome.detail,
-            next_attempt_at=self._next_attempt(item),
-        )
-        if counted:
-            self._count("uncertain")
-
-    def _retry_later(self, item: PostingWork, reason: str, detail: str) -> None:
-        self._ledger.finish_posting(
-            item.transaction.refund_id,
+            task.refund_id,
             state="retry",
-            reason=reason,
+            reason="erp_unavailable",
             detail=detail,
-            next_attempt_at=self._next_attempt(item),
+            next_attempt_at=self._next_attempt(task),
         )
 
-    def _next_attempt(self, item: PostingWork) -> datetime:
+    def _next_attempt(self, task: _Task) -> datetime:
         return next_attempt(
-            max(item.attempts, 1),
+            max(task.work.attempts, 1),
             now=self._around.clock(),
             random_source=self._around.random_source,
         )
@@ -296,10 +339,8 @@ class _Batch:
             )
 
 
-def _keys(transaction: RefundTransaction) -> tuple[str, str]:
-    """Our external id, and the bare refund id an earlier integration may have used."""
-    return transaction.external_id, transaction.refund_id
-
-
-def _first(existing: Mapping[str, ErpRecord], transaction: RefundTransaction) -> ErpRecord | None:
-    return next((existing[key] for key in _keys(transaction) if key in existing), None)
+def _partly(task: _Task) -> str:
+    if not task.there:
+        return ""
+    total = len(task.work.transaction.records)
+    return f" ({len(task.there)} of {total} records are in the ERP: {task.erp_id})"

@@ -1,12 +1,13 @@
 """Read posted refunds back from the ERP in batches, compare them, and name each that differs."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from refund_pipeline.domain.outcomes import ErpRecord, differences
+from refund_pipeline.domain.outcomes import ErpRecord, found_records
 from refund_pipeline.domain.transactions import RefundTransaction
 from refund_pipeline.gateways.erp import Erp
 from refund_pipeline.gateways.ledger.ledger import Ledger
@@ -14,6 +15,9 @@ from refund_pipeline.gateways.ledger.rows import PostedRefund
 
 INDEX_GRACE = timedelta(minutes=10)
 """A younger record may be in the ERP without being in its index yet (contract suiteql 6)."""
+_BOOKED_WITHIN = timedelta(days=1)
+_SUFFIX = re.compile(r"-\d{1,2}$", re.ASCII)
+"""What the posting model `header` appends per tender."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +33,25 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """`problems` holds (refund id, sentence) for each missing or differing record."""
+    """What comparing came to."""
 
     checked: int
     too_young: int
     agreements: tuple[Agreement, ...]
     problems: tuple[tuple[str, str], ...]
+    """(refund id, sentence) for each missing or differing refund."""
+    extra: tuple[tuple[str, str], ...]
+    """(external id, ERP id) of records under our prefix that the ledger does not know."""
     erp_requests: int
+
+    @property
+    def agrees(self) -> bool:
+        """Whether ledger and ERP say the same, as far as the ERP shows it yet."""
+        equal = all(
+            (item.ledger_count, item.ledger_amount) == (item.erp_count, item.erp_amount)
+            for item in self.agreements
+        )
+        return not self.problems and not self.extra and (equal or self.too_young > 0)
 
 
 def reconcile(
@@ -43,59 +59,82 @@ def reconcile(
     *,
     ledger: Ledger,
     erp: Erp,
+    prefix: str,
     clock: Callable[[], datetime],
     everything: bool = False,
 ) -> Reconciliation:
     """Compare the posted refunds of `day` with the ERP.
 
-    Those not compared yet or found different before, or all with `everything`.
+    Those not compared yet or found different before. With `everything` all of them, and the other
+    way round: what the ERP has under our `prefix`, booked around `day`, must be in the ledger.
 
     Raises:
         Unavailable, Misconfigured: the ERP or the ledger cannot be used.
     """
     before = erp.requests_made
     posted = ledger.postings_to_verify(day, everything=everything)
-    records = erp.find([key for item in posted for key in _keys(item)]) if posted else {}
+    records = (
+        erp.find([key for item in posted for key in item.transaction.possible_ids])
+        if posted
+        else {}
+    )
     verdicts: list[tuple[str, str | None]] = []
     found: list[tuple[RefundTransaction, ErpRecord]] = []
     too_young = 0
     for item in posted:
-        record = next((records[key] for key in _keys(item) if key in records), None)
-        if record is not None:
-            found.append((item.transaction, record))
-            verdicts.append((item.transaction.refund_id, _verdict(item, record)))
-        elif clock() - item.posted_at < INDEX_GRACE:
+        there = list(found_records(item.transaction, records))
+        found.extend((item.transaction, record) for record, _ in there)
+        complete = len(there) >= len(item.transaction.records)
+        if not complete and clock() - item.posted_at < INDEX_GRACE:
             too_young += 1
         else:
-            verdicts.append(
-                (item.transaction.refund_id, f"record {item.erp_id} is missing from the ERP")
-            )
+            verdicts.append((item.transaction.refund_id, _verdict(item, there)))
     ledger.record_verifications(verdicts)
     return Reconciliation(
         checked=len(verdicts),
         too_young=too_young,
         agreements=_agreements([item.transaction for item in posted], found),
         problems=tuple(ledger.posting_differences(day)),
+        extra=_extra(day, ledger, erp, prefix) if everything else (),
         erp_requests=erp.requests_made - before,
     )
 
 
-def _keys(item: PostedRefund) -> tuple[str, str]:
-    return item.transaction.external_id, item.transaction.refund_id
+def _verdict(
+    item: PostedRefund, there: list[tuple[ErpRecord, RefundTransaction | tuple[str, ...]]]
+) -> str | None:
+    ids = {record.erp_id for record, _ in there}
+    expected = set(item.erp_id.split(", "))
+    others, missing = sorted(ids - expected), sorted(expected - ids)
+    sentences = [f"it is record {erp_id}, the ledger says {item.erp_id}" for erp_id in others]
+    if not others:
+        sentences += [f"record {erp_id} is missing from the ERP" for erp_id in missing]
+    for _, found in there:
+        if not isinstance(found, RefundTransaction):
+            sentences.extend(found)
+    return "; ".join(sentences) or None
 
 
-def _verdict(item: PostedRefund, record: ErpRecord) -> str | None:
-    found = list(differences(item.transaction, record))
-    if record.erp_id != item.erp_id:
-        found.insert(0, f"it is record {record.erp_id}, the ledger says {item.erp_id}")
-    return "; ".join(found) or None
+def _extra(day: date, ledger: Ledger, erp: Erp, prefix: str) -> tuple[tuple[str, str], ...]:
+    """Name the ERP's records under our prefix, booked within a day of `day`, we know nothing of."""
+    there = erp.ours(prefix, start=day - _BOOKED_WITHIN, end=day + _BOOKED_WITHIN)
+    bases = {external_id: _SUFFIX.sub("", external_id) for external_id in there}
+    known = ledger.known_external_ids({*there, *bases.values()})
+    return tuple(
+        sorted(
+            (external_id, erp_id)
+            for external_id, erp_id in there.items()
+            if external_id not in known and bases[external_id] not in known
+        )
+    )
 
 
 def _agreements(
     transactions: list[RefundTransaction], found: list[tuple[RefundTransaction, ErpRecord]]
 ) -> tuple[Agreement, ...]:
     counts = Counter(item.currency for item in transactions)
-    erp_counts = Counter(item.currency for item, _ in found)
+    refunds_found = {item.refund_id: item.currency for item, _ in found}
+    erp_counts = Counter(refunds_found.values())
     return tuple(
         Agreement(
             currency=currency,

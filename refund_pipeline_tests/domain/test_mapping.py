@@ -1,6 +1,7 @@
 """The mapping: which row decides, and what a mapping may not say."""
 
 import itertools
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -22,6 +23,11 @@ def with_tenders(*rows: dict[str, str]) -> Mapping:
     return Mapping.model_validate(document() | {"tenders": list(rows)})
 
 
+def item_of(mapping: Mapping, method: str, provider: str, currency: str) -> str | None:
+    row = mapping.tender(method, provider, currency)
+    return row.item if row else None
+
+
 METHOD = {"method": "credit_card", "item": "1"}
 BY_CURRENCY = {"method": "credit_card", "currency": "USD", "item": "2"}
 BY_PROVIDER = {"method": "credit_card", "provider": "adyen", "item": "3"}
@@ -34,32 +40,32 @@ ROWS = [METHOD, BY_CURRENCY, BY_PROVIDER, BY_BOTH]
 @pytest.mark.parametrize("rows", list(itertools.permutations(ROWS)))
 def test_the_narrowest_row_wins_in_any_order(rows: tuple[dict[str, str], ...]) -> None:
     mapping = with_tenders(*rows)
-    assert mapping.tender_item("credit_card", "adyen", "USD") == "4"
-    assert mapping.tender_item("credit_card", "adyen", "EUR") == "3"
-    assert mapping.tender_item("credit_card", "stripe", "USD") == "2"
-    assert mapping.tender_item("credit_card", "stripe", "EUR") == "1"
+    assert item_of(mapping, "credit_card", "adyen", "USD") == "4"
+    assert item_of(mapping, "credit_card", "adyen", "EUR") == "3"
+    assert item_of(mapping, "credit_card", "stripe", "USD") == "2"
+    assert item_of(mapping, "credit_card", "stripe", "EUR") == "1"
 
 
 def test_provider_goes_before_currency() -> None:
-    assert with_tenders(BY_CURRENCY, BY_PROVIDER).tender_item("credit_card", "adyen", "USD") == "3"
+    assert item_of(with_tenders(BY_CURRENCY, BY_PROVIDER), "credit_card", "adyen", "USD") == "3"
 
 
 def test_method_and_provider_are_compared_without_case() -> None:
-    assert with_tenders(BY_PROVIDER).tender_item("Credit_Card", "ADYEN", "USD") == "3"
+    assert item_of(with_tenders(BY_PROVIDER), "Credit_Card", "ADYEN", "USD") == "3"
 
 
 def test_a_tender_without_a_row_has_no_item() -> None:
     mapping = with_tenders(BY_BOTH)
-    assert mapping.tender_item("credit_card", "stripe", "USD") is None
-    assert mapping.tender_item("credit_card", "adyen", "EUR") is None
-    assert mapping.tender_item("paypal", "adyen", "USD") is None
+    assert mapping.tender("credit_card", "stripe", "USD") is None
+    assert mapping.tender("credit_card", "adyen", "EUR") is None
+    assert mapping.tender("paypal", "adyen", "USD") is None
 
 
 @given(st.text(max_size=10), st.text(max_size=10), st.text(max_size=5))
 def test_a_provider_is_never_booked_to_another_providers_item(
     method: str, provider: str, currency: str
 ) -> None:
-    found = with_tenders(BY_PROVIDER).tender_item(method, provider, currency)
+    found = with_tenders(BY_PROVIDER).tender(method, provider, currency)
     assert found is None or (method.lower(), provider.lower()) == ("credit_card", "adyen")
 
 
@@ -93,7 +99,7 @@ def test_what_may_be_left_out_has_a_default() -> None:
         ({"version": 2}, ("version",)),
         ({"external_id_prefix": "APZ-"}, ("external_id_prefix",)),
         ({"external_id_prefix": "toolong-9"}, ("external_id_prefix",)),
-        ({"posting_model": "header"}, ("posting_model",)),
+        ({"posting_model": "journal"}, ("posting_model",)),
         ({"custom_form": 131}, ("custom_form",)),
         ({"custom_form": "13a"}, ("custom_form",)),
         ({"currencies": {"EURO": "1"}}, ("currencies",)),
@@ -141,3 +147,30 @@ def test_waiting_days_belong_to_standing_alone(policy: dict[str, Any]) -> None:
 
 def test_a_missing_row_names_its_place() -> None:
     assert missing_row("tenders", "- { x }") == "add to the mapping, under tenders: - { x }"
+
+
+HEADER_ROW = {"method": "cash", "payment_option": "1", "account": "1010"}
+
+
+def test_each_posting_model_demands_its_own_tender_rows() -> None:
+    in_header = document() | {"posting_model": "header"}
+    rows = {"tenders": [HEADER_ROW]}
+    mapping = Mapping.model_validate(in_header | rows)
+    assert mapping.custom_body_fields[-1] == "paymentoption"
+    with pytest.raises(ValidationError, match=r"tenders\[0\]: posting_model: header needs"):
+        Mapping.model_validate(in_header)
+    with pytest.raises(ValidationError, match=r"tenders\[0\]: posting_model: payment_lines needs"):
+        Mapping.model_validate(document() | rows)
+    with pytest.raises(ValidationError, match="external_id_prefix: at most 5"):
+        Mapping.model_validate(in_header | rows | {"external_id_prefix": "refund-"})
+
+
+def test_amounts_of_gates_are_exact_and_in_quotes() -> None:
+    gates = Mapping.model_validate(
+        document() | {"gates": {"max_amount": {"USD": "500"}, "daily_sum": {"JPY": "90000"}}}
+    ).gates
+    assert gates.max_amount == {"USD": Decimal("500.00")}
+    assert str(gates.daily_sum["JPY"]) == "90000"
+    for wrong in ({"USD": 500.0}, {"USD": "0.001"}, {"XXX": "1"}, {"USD": "-"}):
+        with pytest.raises(ValidationError):
+            Mapping.model_validate(document() | {"gates": {"max_amount": wrong}})

@@ -10,6 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from refund_pipeline.domain.building import Circumstances, build_transaction, skip_reason
 from refund_pipeline.domain.errors import InvalidTransaction
 from refund_pipeline.domain.events import RefundEvent
 from refund_pipeline.domain.mapping import Mapping
@@ -25,11 +26,9 @@ from refund_pipeline.domain.transactions import (
     RefundTransaction,
     Skipped,
     TransactionLine,
-    build_transaction,
     business_date,
     check_balance,
     external_id,
-    skip_reason,
 )
 from refund_pipeline_tests.fakes import (
     EXAMPLE_MAPPING,
@@ -71,7 +70,7 @@ def build(
         payment_lines(refund) if payments is None else payments,
         (cash_sale(refund),) if origins is None else origins,
         mapping,
-        now=now,
+        Circumstances(now),
     )
 
 
@@ -407,3 +406,114 @@ def test_what_newstore_says_of_the_refund_itself_can_make_it_not_ours(
 ) -> None:
     skipped = skip_reason(REFUND, MAPPING, facts)
     assert (skipped.reason if skipped else None) == reason
+
+
+# Posting model: header
+
+HEADER_ROWS = [
+    {"method": "credit_card", "payment_option": "5", "account": "1010"},
+    {"method": "cash", "payment_option": "1"},
+]
+HEADER = changed_mapping(posting_model="header", tenders=HEADER_ROWS)
+
+
+def split(*parts: tuple[str, str]) -> tuple[PaymentLine, ...]:
+    return tuple(PaymentLine(method, method, Decimal(amount), "USD") for method, amount in parts)
+
+
+def test_a_single_tender_in_the_header_is_one_record_of_the_whole_amount() -> None:
+    found = ready(payments=split(("credit_card", "12.50")), mapping=HEADER)
+    (record,) = found.records
+    assert record.external_id == found.external_id
+    assert (record.payment_option, record.account) == ("5", "1010")
+    assert [(line.item, line.amount) for line in record.lines] == [("9002", Decimal("12.50"))]
+
+
+def test_a_split_tender_in_the_header_is_a_record_per_tender_with_suffixed_ids() -> None:
+    found = ready(
+        payments=split(("credit_card", "5.00"), ("cash", "4.00"), ("credit_card", "3.50")),
+        mapping=HEADER,
+    )
+    card, cash = found.records
+    assert (card.external_id, cash.external_id) == (
+        f"{found.external_id}-1",
+        f"{found.external_id}-2",
+    )
+    assert (card.amount, cash.amount) == (Decimal("8.50"), Decimal("4.00"))
+    assert sum(record.lines[0].amount for record in found.records) == found.amount
+    assert (cash.payment_option, cash.account) == ("1", None)
+    assert max(len(record.external_id) for record in found.records) <= 40
+
+
+def test_payment_lines_are_one_record_and_every_possible_id_is_known() -> None:
+    found = ready()
+    assert found.records == (found,)
+    assert found.possible_ids == (found.external_id, f"{found.external_id}-1", REFUND.refund_id)
+
+
+def test_an_unmapped_tender_in_the_header_asks_for_a_payment_option() -> None:
+    found = held(payments=split(("paypal", "12.50")), mapping=HEADER)
+    assert 'payment_option: "<id>"' in found.detail
+
+
+# Closed periods, the sale's amount, what comes from the sale
+
+
+def build_in(circumstances: Circumstances, *origins: Origin, **policies: Any) -> Built:
+    return build_transaction(
+        REFUND,
+        order(REFUND),
+        payment_lines(REFUND),
+        origins or (cash_sale(REFUND),),
+        with_policy(**policies),
+        circumstances,
+    )
+
+
+OWN_DATE = date(2026, 11, 20)
+
+
+def test_a_closed_period_holds_a_refund_or_moves_it_to_today() -> None:
+    later = NOON + timedelta(days=30)
+    closed = Circumstances(later, closed_dates={OWN_DATE})
+    found = build_in(closed)
+    assert isinstance(found, Held)
+    assert found.reason == "closed_period"
+    moved = build_in(closed, closed_period="current_date")
+    assert isinstance(moved, Ready)
+    assert moved.transaction.business_date == date(2026, 12, 20)
+    assert moved.transaction.memo.endswith(" of 2026-11-20")
+    both = Circumstances(later, closed_dates={OWN_DATE, date(2026, 12, 20)})
+    assert isinstance(build_in(both, closed_period="current_date"), Held)
+    assert isinstance(build_in(Circumstances(later)), Ready)
+
+
+@pytest.mark.parametrize(
+    ("committed", "posted"), [("0", True), ("37.50", True), ("37.51", False), ("50.00", False)]
+)
+def test_refunds_of_a_sale_never_sum_to_more_than_the_sale(committed: str, posted: bool) -> None:
+    sale = replace(cash_sale(REFUND), total=Decimal("50.00"))
+    found = build_in(Circumstances(NOON, committed=Decimal(committed)), sale)
+    assert isinstance(found, Ready) is posted
+    assert posted or (isinstance(found, Held) and found.reason == "exceeds_sale")
+
+
+def test_location_and_class_come_from_the_cash_sale_and_only_the_class_from_an_order() -> None:
+    sale = replace(cash_sale(REFUND), location="77", class_id="3")
+    found = build_in(Circumstances(NOON), sale)
+    assert isinstance(found, Ready)
+    assert (found.transaction.location, found.transaction.class_id) == ("77", "3")
+    web = order(REFUND, **WEB)
+    shipped = ready(of=web, origins=(replace(sale, kind=SALES_ORDER),))
+    assert (shipped.location, shipped.class_id) == ("19", "3")
+
+
+def test_the_link_to_the_cash_sale_can_be_left_out() -> None:
+    linked, bare = (
+        build_in(Circumstances(NOON)),
+        build_in(Circumstances(NOON), created_from="leave_out"),
+    )
+    assert isinstance(linked, Ready)
+    assert isinstance(bare, Ready)
+    assert linked.transaction.created_from == cash_sale(REFUND).erp_id
+    assert bare.transaction.created_from is None

@@ -250,7 +250,6 @@ def test_without_a_token_nothing_is_posted_during_an_outage(own_sandbox):
     ("change", "detail"),
     [
         ({"location": "21"}, "USER_ERROR at location Invalid location reference key 21 for subs"),
-        ({"custom_fields": (("custbody_misspelled", "SO-1"),)}, "at custbody_misspelled"),
         ({"entity": "999"}, "at entity"),
     ],
 )
@@ -387,6 +386,13 @@ def test_a_custom_field_suiteql_does_not_know_is_left_out(sandbox):
     assert sandbox.audit.counts["POST suiteql"] == asked + 1
 
 
+def test_a_field_the_account_does_not_have_stops_everything(sandbox, netsuite):
+    refund = replace(sold(sandbox), custom_fields=(("custbody_misspelled", "SO-1"),))
+    with pytest.raises(Misconfigured, match="at custbody_misspelled"):
+        netsuite.post(refund)
+    assert records_of(sandbox, refund) == []
+
+
 # Origins
 
 
@@ -404,8 +410,8 @@ def test_the_sales_of_an_order_are_found_by_the_first_field_that_knows_it(sandbo
     origins = netsuite.origins(["SO-1", "SO-2", "SO-3"], fields=["otherrefnum", "externalid"])
 
     assert origins == {
-        "SO-1": [Origin("cash_sale", sale, "601", "1", "1")],
-        "SO-2": [Origin("sales_order", order, "621", "2", "2")],
+        "SO-1": [Origin("cash_sale", sale, "601", "1", "1", location="11", total=Decimal(50))],
+        "SO-2": [Origin("sales_order", order, "621", "2", "2", location="21", total=Decimal(9))],
     }
 
 

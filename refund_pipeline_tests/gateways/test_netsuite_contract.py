@@ -20,9 +20,10 @@ from refund_pipeline.domain.outcomes import (
     differences,
 )
 from refund_pipeline.domain.transactions import Origin
-from refund_pipeline.gateways.http import RetryPolicy
+from refund_pipeline.gateways.http import Answer, RetryPolicy
 from refund_pipeline.gateways.netsuite import NetSuite
 from refund_pipeline.gateways.netsuite_auth import Authenticator
+from refund_pipeline.gateways.netsuite_outcomes import RULES, rule_for
 from refund_pipeline.gateways.netsuite_suiteql import QueryRefused
 from refund_pipeline_tests.fakes import transaction
 from refund_pipeline_tests.gateways.scripted_server import (
@@ -39,6 +40,8 @@ AT_ONCE = RetryPolicy(attempts=3, first_pause=0.0, longest_pause=0.0)
 CREATED = Reply(204, b"", {"Location": "https://x/services/rest/record/v1/cashRefund/90417"})
 HTML = b"<!DOCTYPE html><h1>Erika Mustermann</h1>"
 EMPTY = json_reply({"items": [], "hasMore": False})
+FIRST_PAGE = ["0", "0", "0"]
+"""What a query for lines binds last: where its page begins."""
 
 
 class NumberedTokens(Authenticator):
@@ -224,8 +227,7 @@ def test_the_id_comes_from_the_location_or_the_write_is_uncertain(
             Refused("USER_ERROR closed period"),
         ),
         (error_reply(400, "USER_ERROR", "Inserisci valori per: Sede"), Refused("USER_ERROR")),
-        (error_reply(400, "INVALID_REQUEST"), Refused("INVALID_REQUEST")),
-        (error_reply(400, "INVALID_PARAMETER"), Refused("INVALID_PARAMETER")),
+        (error_reply(400, "RCRD_HAS_BEEN_CHANGED"), Uncertain("NetSuite answered 400")),
         (error_reply(409, "IDEMPOTENCY_ERROR"), Refused("IDEMPOTENCY_ERROR")),
         (error_reply(413, "USER_ERROR"), Refused("USER_ERROR")),
         (Reply(400, b"{}"), Refused("NetSuite answered 400 without a reason")),
@@ -240,7 +242,7 @@ def test_the_id_comes_from_the_location_or_the_write_is_uncertain(
         (error_reply(500, "UNEXPECTED_ERROR", "Error ID: x"), Uncertain("NetSuite answered 500")),
         *[
             (Reply(status, HTML), Uncertain(f"NetSuite answered {status}"))
-            for status in (200, 201, 202, 302, 307, 400, 409, 500, 502, 503, 504)
+            for status in (200, 201, 202, 400, 409, 500, 502, 503, 504)
         ],
         (Reply(200, b"{}"), Uncertain("NetSuite answered 200")),
     ],
@@ -254,7 +256,7 @@ def test_each_answer_to_a_post_has_one_meaning_and_the_post_is_not_repeated(
     assert len(server.seen) == netsuite.requests_made == 1
 
 
-@pytest.mark.parametrize("status", [403, 404, 405, 415])
+@pytest.mark.parametrize("status", [302, 307, 403, 404, 405, 415])
 @pytest.mark.parametrize("body", [b"{}", HTML])
 def test_a_fault_of_our_own_set_up_stops_everything(server, netsuite, status, body):
     server.say(Reply(status, body))
@@ -262,6 +264,41 @@ def test_a_fault_of_our_own_set_up_stops_everything(server, netsuite, status, bo
         netsuite.post(transaction())
 
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "path"),
+    [
+        ("INVALID_REQUEST", ""),
+        ("INVALID_PARAMETER", ""),
+        ("INVALID_CONTENT", "custbody_misspelled"),
+        ("INVALID_CONTENT", "item.items[1].custcol_misspelled"),
+        ("INVALID_CONTENT", "externalId"),
+        ("INVALID_CONTENT", "paymentOption"),
+    ],
+)
+def test_what_would_be_refused_for_every_refund_stops_everything(server, netsuite, code, path):
+    server.say(error_reply(400, code, "Non è valido", path))
+    with pytest.raises(Misconfigured, match=code):
+        netsuite.post(transaction())
+
+
+def json_body(rule, plain):
+    """Return an error that fits a row's codes and path, as far as it has any."""
+    path = "custbody_x" if rule.path else ""
+    if not rule.codes:
+        return plain
+    return {"o:errorDetails": [{"o:errorCode": min(rule.codes), "o:errorPath": path}]}
+
+
+def test_every_row_of_the_table_can_decide():
+    errors = {"o:errorDetails": [{"o:errorCode": "USER_ERROR"}]}
+    answers = [
+        Answer(status, {}, json_body(rule, errors), is_json=rule.is_json is not False)
+        for rule in RULES
+        for status in rule.statuses
+    ]
+    assert {rule_for(answer).what for answer in answers} == {rule.what for rule in RULES}
 
 
 def test_a_refusal_of_several_errors_shows_each(server, netsuite):
@@ -407,7 +444,7 @@ def test_both_forms_of_not_there_are_not_there(server, netsuite, status):
     assert (first.method, first.path) == ("GET", "/services/rest/record/v1/cashRefund/eid:apz-1")
     assert first.query == {"expandSubResources": "true"}
     assert second.path == "/services/rest/query/v1/suiteql"
-    assert second.document["params"] == ["apz-1"]
+    assert second.document["params"] == ["apz-1", *FIRST_PAGE]
 
 
 def refund_document(**changes: object) -> dict[str, object]:
@@ -508,9 +545,9 @@ def test_a_query_is_transient_and_binds_its_values(server, netsuite):
     (asked,) = server.seen
     assert asked.headers["prefer"] == "transient"
     assert asked.query == {"limit": "1000", "offset": "0"}
-    assert asked.document["params"] == ["apz-1'", "apz-2"]
+    assert asked.document["params"] == ["apz-1'", "apz-2", *FIRST_PAGE]
     assert "apz" not in asked.document["q"]
-    assert asked.document["q"].count("?") == 2
+    assert asked.document["q"].count("?") == 5
 
 
 def test_nothing_asked_is_nothing_sent(server, netsuite):
@@ -524,7 +561,7 @@ def test_two_hundred_ids_go_into_one_query(server, netsuite):
     server.say(EMPTY)
     netsuite.find([f"apz-{number}" for number in range(401)])
 
-    params = [seen.document["params"] for seen in server.seen]
+    params = [seen.document["params"][: -len(FIRST_PAGE)] for seen in server.seen]
     assert [len(batch) for batch in params] == [200, 200, 1]
     assert [value for batch in params for value in batch] == [f"apz-{n}" for n in range(401)]
 
@@ -533,7 +570,9 @@ def test_every_page_is_read_and_a_record_may_lie_on_two(server, netsuite):
     server.say(page(row(0), row(1), more=True), page(row(2)))
 
     assert differences(transaction(), found(netsuite)) == ()
-    assert [seen.query["offset"] for seen in server.seen] == ["0", "1000"]
+    first, second = (seen.document["params"][-3:] for seen in server.seen)
+    assert (first, second) == (FIRST_PAGE, ["90417", "90417", "1"])
+    assert {seen.query["offset"] for seen in server.seen} == {"0"}
 
 
 def test_a_page_that_promises_more_and_holds_nothing_does_not_go_on_for_ever(server, netsuite):
@@ -728,7 +767,7 @@ def test_the_next_field_is_asked_for_what_the_first_does_not_know(server, netsui
     first, second = server.seen
     assert "t.externalid IN (?, ?)" in first.document["q"]
     assert "t.otherrefnum IN (?)" in second.document["q"]
-    assert second.document["params"] == ["SO-2"]
+    assert second.document["params"] == ["SO-2", "0"]
 
 
 def test_a_failed_read_of_sales_tells_no_order_number(server, netsuite):

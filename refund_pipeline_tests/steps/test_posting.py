@@ -8,13 +8,24 @@ from pathlib import Path
 
 import pytest
 
+from refund_pipeline.domain.building import Circumstances, build_transaction
 from refund_pipeline.domain.errors import Misconfigured, Unavailable
+from refund_pipeline.domain.mapping import Mapping
 from refund_pipeline.domain.outcomes import Busy, RecordLine
+from refund_pipeline.domain.payments import PaymentLine, PaymentsAvailable
+from refund_pipeline.domain.transactions import Ready, RefundTransaction
+from refund_pipeline.gateways.ledger.ledger import Ledger
+from refund_pipeline.gateways.ledger.rows import PaymentRow, TransactionRow
 from refund_pipeline.steps.posting import PostingSummary, Surroundings, post_refunds
 from refund_pipeline_tests.fakes import (
     DAY,
     FakeClock,
     FakeErp,
+    cash_sale,
+    event,
+    example_mapping,
+    landed_ledger,
+    order,
     ready_ledger,
     record_of,
     refund_id,
@@ -224,3 +235,101 @@ def test_two_runs_of_one_day_at_once_make_one_record_each(tmp_path, clock) -> No
     post(first, erp, clock, concurrency=1)
     assert statuses(first) == {"posted": 10}
     assert len(erp.created) == len(set(erp.created)) == 10
+
+
+# A refund of several ERP records (posting model: header)
+
+
+def split_ledger(tmp_path: Path, clock: FakeClock) -> tuple[Ledger, RefundTransaction]:
+    """Return a ledger with one refund of DAY that is two records: 5.00 on a card, 7.50 cash."""
+    tenders = [
+        {"method": "credit_card", "payment_option": "5"},
+        {"method": "cash", "payment_option": "1"},
+    ]
+    document = example_mapping().model_dump(mode="json") | {
+        "posting_model": "header",
+        "tenders": tenders,
+    }
+    mapping = Mapping.model_validate(document)
+    of = event(0)
+    lines = (
+        PaymentLine("credit_card", "adyen", Decimal("5.00"), "USD"),
+        PaymentLine("cash", "cash", Decimal("7.50"), "USD"),
+    )
+    built = build_transaction(
+        of, order(of), lines, [cash_sale(of)], mapping, Circumstances(clock.now())
+    )
+    assert isinstance(built, Ready)
+    ledger = landed_ledger(tmp_path, [of], clock)
+    ledger.save_payments([PaymentRow(of.refund_id, order(of), PaymentsAvailable(lines), 1, None)])
+    ledger.save_transactions([TransactionRow(of.refund_id, built, 0, None)], mapping_version="v")
+    return ledger, built.transaction
+
+
+def test_a_split_refund_is_posted_once_all_its_records_are(tmp_path, clock) -> None:
+    ledger, refund = split_ledger(tmp_path, clock)
+    erp = FakeErp()
+    post(ledger, erp, clock)
+    assert set(erp.records) == {f"{refund.external_id}-1", f"{refund.external_id}-2"}
+    row = ledger.refund(refund.refund_id)
+    assert (row.status, row.erp_id) == ("posted", "90000, 90001")
+
+
+@pytest.mark.parametrize("second", ["lost", "dropped", "created", Busy()])
+def test_a_split_refund_interrupted_half_way_is_completed_and_nothing_is_written_twice(
+    tmp_path, clock, second
+) -> None:
+    ledger, refund = split_ledger(tmp_path, clock)
+    erp = FakeErp([None, *([second] * (1 if isinstance(second, str) else 6))])
+    post(ledger, erp, clock)
+    if ledger.refund(refund.refund_id).status != "posted":
+        half_way = ledger.refund(refund.refund_id)
+        assert (half_way.status, half_way.erp_id) == ("uncertain", "90000")
+        assert "1 of 2 records are in the ERP: 90000" in half_way.detail
+        post(ledger, erp, clock)
+    assert ledger.refund(refund.refund_id).status == "posted"
+    assert len(erp.records) == len(erp.created) == 2
+
+
+def test_a_split_refund_whose_second_record_is_refused_is_held_and_says_what_is_there(
+    tmp_path, clock
+) -> None:
+    ledger, refund = split_ledger(tmp_path, clock)
+    post(ledger, FakeErp([None, "refused"]), clock)
+    row = ledger.refund(refund.refund_id)
+    assert (row.status, row.reason, row.erp_id) == ("held", "refused_by_erp", "90000")
+    assert row.detail == "USER_ERROR (1 of 2 records are in the ERP: 90000)"
+
+
+def test_an_outage_half_way_through_a_split_refund_leaves_it_uncertain(tmp_path, clock) -> None:
+    ledger, refund = split_ledger(tmp_path, clock)
+    with pytest.raises(Unavailable):
+        post(ledger, FakeErp([None, Unavailable("down")]), clock)
+    assert ledger.refund(refund.refund_id).status == "uncertain"
+
+
+def test_the_first_part_of_a_split_refund_is_a_conflict_for_one_that_is_not_split(
+    tmp_path, clock
+) -> None:
+    ledger, erp = ready_ledger(tmp_path, 1, clock), FakeErp()
+    part = replace(transaction(0), external_id=f"{transaction(0).external_id}-1")
+    erp.records[part.external_id] = record_of(part, "77")
+    post(ledger, erp, clock)
+    row = ledger.refund(refund_id(0))
+    assert (row.status, row.reason, erp.posts) == ("held", "conflicting_erp_record", 0)
+
+
+def test_a_whole_refund_is_a_conflict_for_one_that_is_split(tmp_path, clock) -> None:
+    ledger, refund = split_ledger(tmp_path, clock)
+    erp = FakeErp()
+    erp.records[refund.external_id] = record_of(refund, "77")
+    post(ledger, erp, clock)
+    row = ledger.refund(refund.refund_id)
+    assert (row.status, row.reason, erp.posts) == ("held", "conflicting_erp_record", 0)
+
+
+def test_a_busy_erp_is_asked_by_fewer_at_once(tmp_path, clock) -> None:
+    ledger, erp = ready_ledger(tmp_path, 30, clock), FakeErp([Busy()])
+    post(ledger, erp, clock, concurrency=4)
+    assert statuses(ledger) == {"posted": 30}
+    assert len(erp.created) == 30

@@ -215,7 +215,9 @@ class World:
         )
         around = Surroundings(self.clock.now, self.clock.sleep, chance, lambda _: None)
         post_refunds(DAY, ledger=ledger, erp=erp, concurrency=1, surroundings=around)
-        return reconcile(DAY, ledger=ledger, erp=erp, clock=self.clock.now, everything=True)
+        return reconcile(
+            DAY, ledger=ledger, erp=erp, prefix="apz-", clock=self.clock.now, everything=True
+        )
 
     def settle(self) -> Reconciliation:
         """Let the faults stop; run twice, at first with the ERP's index still behind."""

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from refund_pipeline.domain.building import Circumstances, build_transaction
 from refund_pipeline.domain.events import RefundEvent
 from refund_pipeline.domain.outcomes import RecordLine
 from refund_pipeline.domain.payments import PaymentsAvailable
-from refund_pipeline.domain.transactions import build_transaction
 from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline.gateways.ledger.rows import LandedFile, PaymentRow, TransactionRow
 from refund_pipeline.steps.reconciliation import (
@@ -47,7 +47,7 @@ def erp() -> FakeErp:
 
 
 def compare(ledger: Ledger, erp: FakeErp, clock: FakeClock, **options: bool) -> Reconciliation:
-    return reconcile(DAY, ledger=ledger, erp=erp, clock=clock.now, **options)
+    return reconcile(DAY, ledger=ledger, erp=erp, prefix="apz-", clock=clock.now, **options)
 
 
 def post_all(ledger: Ledger, erp: FakeErp) -> None:
@@ -77,7 +77,9 @@ def add_web_refunds(ledger: Ledger, refunds: Iterable[RefundEvent]) -> None:
         web_order = order(of, channel_type="web", store_id=None)
         proof = PaymentsAvailable(payment_lines(of))
         ledger.save_payments([PaymentRow(of.refund_id, web_order, proof, 1, None)])
-        built = build_transaction(of, web_order, proof.lines, [], example_mapping(), now=NOON)
+        built = build_transaction(
+            of, web_order, proof.lines, [], example_mapping(), Circumstances(NOON)
+        )
         ledger.save_transactions(
             [TransactionRow(of.refund_id, built, 0, None)], mapping_version="v"
         )
@@ -96,6 +98,7 @@ def test_equal_sides_agree_in_one_question(tmp_path, clock, erp) -> None:
         too_young=0,
         agreements=(Agreement("USD", 3, Decimal("37.50"), 3, Decimal("37.50")),),
         problems=(),
+        extra=(),
         erp_requests=1,
     )
 
@@ -207,3 +210,18 @@ def test_amounts_are_added_up_per_currency(tmp_path, clock, erp) -> None:
         Agreement("JPY", 1, Decimal(1500), 1, Decimal(1500)),
         Agreement("USD", 1, Decimal("12.50"), 0, Decimal(0)),
     )
+
+
+def test_records_under_our_prefix_that_the_ledger_does_not_know_are_named(
+    tmp_path, clock, erp
+) -> None:
+    ledger = posted_ledger(tmp_path, 2, clock, erp)
+    strangers = [replace(transaction(9), external_id=name) for name in ("apz-stranger", "apz-s-1")]
+    for number, stranger in enumerate(strangers):
+        erp.records[stranger.external_id] = record_of(stranger, f"66{number}")
+    ours = transaction(0)
+    erp.records[f"{ours.external_id}-2"] = record_of(ours, "70")  # a part of a refund we know
+    assert compare(ledger, erp, clock).extra == ()
+    result = compare(ledger, erp, clock, everything=True)
+    assert result.extra == (("apz-s-1", "661"), ("apz-stranger", "660"))
+    assert not result.agrees

@@ -2,23 +2,27 @@
 
 import random
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from refund_pipeline.domain.errors import Unavailable
+from refund_pipeline.domain.mapping import Gates
 from refund_pipeline.domain.mapping import Mapping as RefundMapping
 from refund_pipeline.domain.payments import PaymentLine, PaymentsAvailable, RefundFacts
+from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline.gateways.ledger.rows import PaymentRow
 from refund_pipeline.steps.payments import PaymentsFetched, fetch_payments
-from refund_pipeline.steps.transactions import TransactionsBuilt, build_transactions
+from refund_pipeline.steps.transactions import RELEASE, TransactionsBuilt, build_transactions
 from refund_pipeline_tests.fakes import (
     DAY,
     FakeClock,
     FakeErp,
     FakeErpWithSales,
     FakeNewStore,
+    cash_sale,
     event,
     example_mapping,
     landed_ledger,
@@ -264,3 +268,66 @@ def test_an_erp_that_is_down_saves_nothing(tmp_path, clock) -> None:
     with pytest.raises(Unavailable):
         build(ledger, erp, clock)
     assert [ledger.refund(refund_id(number)) for number in (1, 2)] == before
+
+
+def gated(**gates: object) -> RefundMapping:
+    return MAPPING.model_copy(update={"gates": Gates.model_validate(gates)})
+
+
+def three(tmp_path: Path, clock: FakeClock) -> tuple[Ledger, FakeErp]:
+    refunds = [event(number) for number in (1, 2, 3)]
+    return proven_ledger(tmp_path, refunds, clock), FakeErpWithSales(sales_of(*refunds))
+
+
+def test_beyond_a_daily_gate_the_rest_is_held_until_a_person_releases_it(tmp_path, clock) -> None:
+    ledger, erp = three(tmp_path, clock)
+    mapping = gated(daily_count=1)
+    assert build(ledger, erp, clock, mapping=mapping).results == {"Ready": 1, "Held": 2}
+    assert ledger.refund(refund_id(3)).reason == "daily_gate"
+    released = ledger.resolve(
+        [refund_id(3), "no-such-refund"], action=RELEASE, actor="finance", note="checked"
+    )
+    assert released == [refund_id(3)]
+    assert build(ledger, erp, clock, mapping=mapping).results == {"Ready": 2, "Held": 1}
+
+
+def test_what_is_posted_counts_for_the_gates_of_its_day(tmp_path, clock) -> None:
+    ledger, erp = three(tmp_path, clock)
+    build(ledger, erp, clock, only=[refund_id(1)])
+    ledger.finish_posting(refund_id(1), state="posted", erp_id="7", amount=Decimal("12.50"))
+    mapping = gated(daily_sum={"USD": "30.00"})
+    assert build(ledger, erp, clock, mapping=mapping).results == {"Ready": 1, "Held": 1}
+
+
+def test_the_kill_switch_holds_what_was_ready_and_lets_it_go_again(tmp_path, clock) -> None:
+    ledger, erp = three(tmp_path, clock)
+    build(ledger, erp, clock)
+    assert build(ledger, erp, clock, mapping=gated(stop_posting=True)).results == {"Held": 3}
+    assert ledger.refunds_to_post(DAY) == []
+    assert build(ledger, erp, clock).results == {"Ready": 3}
+
+
+def test_a_decision_without_actor_or_note_is_refused(tmp_path, clock) -> None:
+    ledger, _ = three(tmp_path, clock)
+    for actor, note in (("", "checked"), ("finance", " ")):
+        with pytest.raises(ValueError, match="actor"):
+            ledger.resolve([refund_id(1)], action=RELEASE, actor=actor, note=note)
+    assert ledger.resolved([refund_id(1)], action=RELEASE) == frozenset()
+
+
+def test_refunds_of_one_sale_are_built_until_they_use_it_up(tmp_path, clock) -> None:
+    first = event(1)
+    others = [event(number, order_id=first.order_id) for number in (2, 3)]
+    ledger = proven_ledger(tmp_path, [first, *others], clock)
+    sale = replace(cash_sale(first), total=Decimal("30.00"))
+    erp = FakeErpWithSales({order(first).order_number: [sale]})
+    assert build(ledger, erp, clock).results == {"Ready": 2, "Held": 1}
+    assert ledger.refund(refund_id(3)).reason == "exceeds_sale"
+    assert build(ledger, erp, clock, only=[refund_id(3)]).results == {"Held": 1}
+
+
+def test_a_closed_period_is_asked_for_once_and_holds_its_refunds(tmp_path, clock) -> None:
+    ledger, erp = three(tmp_path, clock)
+    erp.closed = {date(2026, 11, 20)}
+    assert build(ledger, erp, clock).results == {"Held": 3}
+    assert ledger.refund(refund_id(1)).reason == "closed_period"

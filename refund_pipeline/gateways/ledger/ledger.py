@@ -18,6 +18,7 @@ from refund_pipeline.gateways.ledger import (
     overview,
     postings,
     refund_work,
+    resolutions,
 )
 from refund_pipeline.gateways.ledger.database import Database
 from refund_pipeline.gateways.ledger.history import Writing, tracked
@@ -141,6 +142,13 @@ class Ledger:
         with self._database.read() as connection:
             return refund_work.to_build(connection, day, refund_ids=refund_ids)
 
+    def committed_amounts(
+        self, order_ids: Collection[str], *, leaving_out: Collection[str]
+    ) -> Mapping[str, Decimal]:
+        """Return by order id what its other refunds take from the sale: posted, begun or ready."""
+        with self._database.read() as connection:
+            return refund_work.committed_amounts(connection, order_ids, leaving_out=leaving_out)
+
     def save_transactions(self, rows: Sequence[TransactionRow], *, mapping_version: str) -> None:
         """Record what building came to, in one transaction.
 
@@ -196,6 +204,11 @@ class Ledger:
                 next_attempt_at=next_attempt_at,
             )
 
+    def known_external_ids(self, external_ids: Collection[str]) -> frozenset[str]:
+        """Return those of these external ids that belong to a refund."""
+        with self._database.read() as connection:
+            return postings.known_external_ids(connection, external_ids)
+
     def postings_to_verify(self, day: date, *, everything: bool) -> list[PostedRefund]:
         """Return the posted refunds of `day` not compared yet or found different, or all."""
         with self._database.read() as connection:
@@ -210,6 +223,18 @@ class Ledger:
         """Return (refund id, difference) for postings of `day` that the ERP shows differently."""
         with self._database.read() as connection:
             return postings.differences(connection, day)
+
+    def resolve(
+        self, refund_ids: Collection[str], *, action: str, actor: str, note: str
+    ) -> list[str]:
+        """Record what a person decided about refunds; return those of them that are known."""
+        with self._writing() as writing:
+            return resolutions.record(writing, refund_ids, action=action, actor=actor, note=note)
+
+    def resolved(self, refund_ids: Collection[str], *, action: str) -> frozenset[str]:
+        """Return which of these refunds a person decided `action` about."""
+        with self._database.read() as connection:
+            return resolutions.having(connection, refund_ids, action=action)
 
     def status_totals(self, day: date | None = None) -> list[StatusTotal]:
         """Return count and exact sum per status, reason and currency, of `day` or of all days."""
@@ -231,6 +256,16 @@ class Ledger:
         """Return where one refund stands, or None when it has not landed."""
         with self._database.read() as connection:
             return overview.refund(connection, refund_id)
+
+    def known_refunds(self, refund_ids: Collection[str]) -> Mapping[str, str]:
+        """Return the key of the file that brought each of these refunds; unknown ones are absent."""
+        with self._database.read() as connection:
+            return overview.known_refunds(connection, refund_ids)
+
+    def refunds_published(self, begins: datetime, ends: datetime) -> frozenset[str]:
+        """Return the refunds whose event was published from `begins` (aware) to before `ends`."""
+        with self._database.read() as connection:
+            return overview.refunds_published(connection, begins, ends)
 
     def history(self, refund_id: str) -> list[HistoryEntry]:
         """Return every change of a refund's status or reason, oldest first."""

@@ -1,6 +1,6 @@
-"""Where the refunds stand, for people and planners: all read from the view `refund_status`."""
+"""Where the refunds stand and came from, for people and planners: the view `refund_status`."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from refund_pipeline.gateways.ledger.database import fetch
 from refund_pipeline.gateways.ledger.rows import (
     OUTSTANDING,
     SETTLED,
@@ -59,6 +60,24 @@ def refund(connection: Connection, refund_id: str) -> RefundStatus | None:
     statement = sa.select(*_COLUMNS).where(refund_status.c.refund_id == refund_id)
     row = connection.execute(statement).one_or_none()
     return None if row is None else RefundStatus(*row)
+
+
+def known_refunds(connection: Connection, refund_ids: Collection[str]) -> Mapping[str, str]:
+    """Return the key of the file that brought each of these refunds; unknown ones are absent."""
+    event = refund_event.c
+    rows = fetch(
+        connection, sa.select(event.refund_id, event.source_key), event.refund_id, refund_ids
+    )
+    return {row.refund_id: row.source_key for row in rows}
+
+
+def refunds_published(connection: Connection, begins: datetime, ends: datetime) -> frozenset[str]:
+    """Return the refunds whose event was published from `begins` (aware) to before `ends`."""
+    event = refund_event.c
+    statement = sa.select(event.refund_id).where(
+        event.published_at >= begins, event.published_at < ends
+    )
+    return frozenset(connection.scalars(statement))
 
 
 def outstanding_days(connection: Connection, *, now: datetime) -> list[OutstandingDay]:

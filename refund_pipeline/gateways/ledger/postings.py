@@ -3,7 +3,7 @@
 Each call is one refund and one commit; "posted" is final. What is to be posted is `refund_work.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from refund_pipeline.domain.reasons import known_reason
 from refund_pipeline.domain.transactions import RefundTransaction
+from refund_pipeline.gateways.ledger.database import fetch
 from refund_pipeline.gateways.ledger.history import Writing
 from refund_pipeline.gateways.ledger.rows import PostedRefund, PostingEnd
 from refund_pipeline.gateways.ledger.snapshots import read_transaction
@@ -156,6 +157,15 @@ def to_verify(connection: Connection, day: date, *, everything: bool) -> list[Po
         )
         for row in connection.execute(statement)
     ]
+
+
+def known_external_ids(connection: Connection, external_ids: Collection[str]) -> frozenset[str]:
+    """Return those of these external ids that a transaction or a posting bears."""
+    found: set[str] = set()
+    for column in (refund_transaction.c.external_id, erp_posting.c.external_id):
+        rows = fetch(connection, sa.select(column), column, external_ids)
+        found.update(row.external_id for row in rows)
+    return frozenset(found)
 
 
 def record_verifications(writing: Writing, rows: Sequence[tuple[str, str | None]]) -> None:

@@ -5,6 +5,7 @@ Only reads. All lists are in landing order: by file name, which begins with its 
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -61,6 +62,29 @@ def refunds_of_orders(
         event = event_of(row)
         found.setdefault(event.order_id, []).append(event)
     return found
+
+
+def committed_amounts(
+    connection: Connection, order_ids: Collection[str], *, leaving_out: Collection[str]
+) -> Mapping[str, Decimal]:
+    """Return by order id what its refunds that are or may be in the ERP, or are ready, sum to."""
+    event = refund_event.c
+    source = refund_event.outerjoin(
+        refund_transaction, refund_transaction.c.refund_id == event.refund_id
+    ).outerjoin(erp_posting, erp_posting.c.refund_id == event.refund_id)
+    statement = (
+        sa.select(event.order_id, event.refund_id, event.amount)
+        .select_from(source)
+        .where(
+            erp_posting.c.state.in_(("posted", "intended", "uncertain"))
+            | (refund_transaction.c.state == "ready")
+        )
+    )
+    sums: dict[str, Decimal] = {}
+    for row in fetch(connection, statement, event.order_id, order_ids):
+        if row.refund_id not in leaving_out:
+            sums[row.order_id] = sums.get(row.order_id, Decimal(0)) + row.amount
+    return sums
 
 
 def to_build(
