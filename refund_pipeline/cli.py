@@ -5,10 +5,17 @@ from pathlib import Path
 
 import click
 
+from refund_pipeline.commands.newstore import newstore
+from refund_pipeline.commands.release import release
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """NewStore appeasement refunds into NetSuite, exactly once."""
+
+
+main.add_command(newstore)
+main.add_command(release)
 
 
 @main.command()

@@ -1,4 +1,4 @@
-"""The map of everything: assets, checks, job, sensors, schedule and resources of one tenant.
+"""The map of everything: assets, checks, jobs, sensors, schedules and resources of one tenant.
 
 `build_definitions` makes fresh definitions; tests and other deployments replace resources by name
 instead of patching.
@@ -16,6 +16,10 @@ from refund_pipeline.orchestration.schedules import close_landing_day
 from refund_pipeline.orchestration.sensors import (
     landing_bucket_sensor,
     outstanding_refunds_sensor,
+)
+from refund_pipeline.orchestration.subscription import (
+    watch_subscription,
+    watch_subscription_hourly,
 )
 
 EARLIEST_DAY = date(2025, 1, 1)
@@ -36,9 +40,9 @@ def build_definitions(**overrides: object) -> dg.Definitions:
     job = sync_refunds_job(assets)
     return dg.Definitions(
         assets=assets,
-        jobs=[job],
+        jobs=[job, watch_subscription],
         sensors=[landing_bucket_sensor, outstanding_refunds_sensor],
-        schedules=[close_landing_day],
+        schedules=[close_landing_day, watch_subscription_hourly],
         resources={**resources, **overrides},
         executor=dg.in_process_executor,
     )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from refund_pipeline.gateways.mapping_file import LoadedMapping
     from refund_pipeline.gateways.netsuite import NetSuite
     from refund_pipeline.gateways.newstore import NewStore
+    from refund_pipeline.gateways.newstore_subscriptions import Subscriptions
 
 DEFAULT_NETSUITE_CONCURRENCY = 2
 """Everybody's integrations share one pool of requests of the account (contract netsuite 5.4)."""
@@ -43,6 +44,11 @@ def start_date() -> date | None:
         return date.fromisoformat(value)
     except ValueError:
         raise Misconfigured("REFUNDS_START_DATE is not a date like 2026-01-31") from None
+
+
+def integration_id() -> str:
+    """Return NEWSTORE_INTEGRATION_ID, the id of our event stream integration; empty while unset."""
+    return os.environ.get("NEWSTORE_INTEGRATION_ID", "").strip()
 
 
 class LaunchOptions(dg.ConfigurableResource):
@@ -155,6 +161,47 @@ class NewStoreResource(dg.ConfigurableResource):
         return self._newstore
 
 
+class SubscriptionResource(dg.ConfigurableResource):
+    """NewStore's integrations API, and which integration is ours."""
+
+    base_url: str
+    token_url: str
+    client_id: str
+    client_secret: str
+    integration_id: str = Field(description="Empty: there is none to look after.")
+    _subscriptions: "Subscriptions | None" = PrivateAttr(default=None)
+
+    def open(self) -> "Subscriptions":
+        """Return the client.
+
+        Raises:
+            Misconfigured: the integration's id is none.
+        """
+        if self._subscriptions is None:
+            from refund_pipeline.gateways.newstore_api import NewStoreApi
+            from refund_pipeline.gateways.newstore_integrations import checked_id
+            from refund_pipeline.gateways.newstore_subscriptions import Subscriptions
+
+            checked_id(self.integration_id, name="NEWSTORE_INTEGRATION_ID")
+            self._subscriptions = Subscriptions(
+                NewStoreApi(
+                    base_url=self.base_url,
+                    token_url=self.token_url,
+                    client_id=self.client_id,
+                    client_secret=self.client_secret,
+                    concurrency=1,
+                )
+            )
+        return self._subscriptions
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Close the connections."""
+        del context
+        if self._subscriptions is not None:
+            self._subscriptions.close()
+            self._subscriptions = None
+
+
 class NetSuiteResource(dg.ConfigurableResource):
     """NetSuite's REST web services."""
 
@@ -246,6 +293,13 @@ def default_resources() -> dict[str, object]:
             client_id=dg.EnvVar("NEWSTORE_CLIENT_ID"),
             client_secret=dg.EnvVar("NEWSTORE_CLIENT_SECRET"),
             tenant=dg.EnvVar("REFUNDS_TENANT"),
+        ),
+        "subscription": SubscriptionResource(
+            base_url=dg.EnvVar("NEWSTORE_BASE_URL"),
+            token_url=dg.EnvVar("NEWSTORE_TOKEN_URL"),
+            client_id=dg.EnvVar("NEWSTORE_CLIENT_ID"),
+            client_secret=dg.EnvVar("NEWSTORE_CLIENT_SECRET"),
+            integration_id=_optional("NEWSTORE_INTEGRATION_ID"),
         ),
         "erp": NetSuiteResource(
             account=dg.EnvVar("NETSUITE_ACCOUNT"),

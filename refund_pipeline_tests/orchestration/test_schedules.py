@@ -31,15 +31,18 @@ def test_a_day_that_is_not_ours_is_not_requested(monkeypatch, start) -> None:
     assert isinstance(evaluate(), dg.SkipReason)
 
 
-def test_sensors_and_schedule_run_by_themselves() -> None:
+def test_sensors_and_schedules_run_by_themselves() -> None:
     repository = build_definitions().get_repository_def()
     sensors = {sensor.name: sensor.default_status for sensor in repository.sensor_defs}
     assert sensors == {
         "landing_bucket_sensor": dg.DefaultSensorStatus.RUNNING,
         "outstanding_refunds_sensor": dg.DefaultSensorStatus.RUNNING,
     }
-    (schedule,) = repository.schedule_defs
-    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    schedules = {schedule.name: schedule.default_status for schedule in repository.schedule_defs}
+    assert schedules == {
+        "close_landing_day": dg.DefaultScheduleStatus.RUNNING,
+        "watch_subscription_hourly": dg.DefaultScheduleStatus.RUNNING,
+    }
 
 
 def test_the_job_is_retried_from_its_start_in_one_process() -> None:

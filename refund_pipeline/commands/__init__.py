@@ -1,0 +1,1 @@
+"""Groups of the command line; each command imports what it needs when it runs."""
