@@ -23,8 +23,23 @@ _REGION = "us-east-1"
 _ALPHABET = string.ascii_letters + string.digits
 
 
+class UploadRefused(Exception):
+    """An upload by somebody else that S3 refuses; the message is S3's error code."""
+
+
+def export_key(prefix: str, tenant: str, at: datetime, chance: random.Random) -> str:
+    """Return a new key for a file that NewStore creates at the aware time `at`."""
+    milliseconds = (at - _EPOCH) // timedelta(milliseconds=1)
+    suffix = "".join(chance.choices(_ALPHABET, k=12))
+    return f"{prefix}/{tenant}/{milliseconds}-data-{suffix}.export".lstrip("/")
+
+
 class LandingSandbox:
     """One bucket on loopback. `seed` decides the random part of the files' names."""
+
+    access_key_id = "sandbox"
+    secret_access_key = "sandbox"  # noqa: S105 - of the sandbox
+    region = _REGION
 
     def __init__(
         self,
@@ -65,9 +80,9 @@ class LandingSandbox:
         """Return the standard AWS variables that lead to this server."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": "sandbox",
-            "AWS_SECRET_ACCESS_KEY": "sandbox",
-            "AWS_DEFAULT_REGION": _REGION,
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+            "AWS_DEFAULT_REGION": self.region,
         }
 
     def start(self) -> None:
@@ -127,10 +142,32 @@ class LandingSandbox:
 
     def key(self, at: datetime) -> str:
         """Return a new key for a file created at the aware time `at`."""
-        milliseconds = (at - _EPOCH) // timedelta(milliseconds=1)
-        suffix = "".join(self._random.choices(_ALPHABET, k=12))
-        folder = f"{self.prefix}/{self.tenant}".lstrip("/")
-        return f"{folder}/{milliseconds}-data-{suffix}.export"
+        return export_key(self.prefix, self.tenant, at, self._random)
+
+    def upload(
+        self,
+        body: bytes,
+        *,
+        key: str,
+        bucket: str,
+        region: str,
+        access_key_id: str,
+        secret_access_key: str,
+    ) -> None:
+        """Write an object as somebody with these credentials, and only these, can.
+
+        Raises:
+            UploadRefused: the credentials, the bucket or the region are not this sandbox's.
+        """
+        if access_key_id != self.access_key_id:
+            raise UploadRefused("InvalidAccessKeyId")
+        if secret_access_key != self.secret_access_key:
+            raise UploadRefused("SignatureDoesNotMatch")
+        if bucket != self.bucket:  # moto keeps the buckets of all sandboxes of a process together
+            raise UploadRefused("NoSuchBucket")
+        if region != self.region:
+            raise UploadRefused("AuthorizationHeaderMalformed")
+        self.client.put_object(Bucket=bucket, Key=key, Body=body)
 
 
 def _quieten_access_log() -> None:

@@ -12,6 +12,8 @@ from datetime import datetime, timezone
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from refund_pipeline.sandbox.landing import LandingSandbox
+from refund_pipeline.sandbox.newstore_events.stream import EventStream
 from refund_pipeline.sandbox.newstore_faults import Audit, Faults
 from refund_pipeline.sandbox.newstore_front import Front
 from refund_pipeline.sandbox.newstore_graphql import GraphQl
@@ -39,12 +41,35 @@ class NewStoreSandbox:
         token_ttl: int = 300,
         page_size: int = 100,
         show_correlation_id: bool = False,
+        landing: LandingSandbox | None = None,
+        time_scale: float = 1.0,
+        connections: int = 8,
         port: int = 0,
     ) -> None:
+        """Make a tenant; it answers and delivers once it is started.
+
+        Args:
+            tenant: Its name.
+            clock: Decides what the APIs show; aware, and it may jump forwards.
+            token_ttl: How long a token lives, in seconds of the clock.
+            page_size: The longest page of any GraphQL connection.
+            show_correlation_id: Whether GraphQL's transactions have `correlationId`.
+            landing: Where S3 exports of the event stream are written.
+            time_scale: How much faster than documented the event stream's durations pass.
+            connections: How many webhooks are under way at the same time.
+            port: 0 for a free one.
+        """
         self.tenant = tenant
         self.clock = clock
         self.faults = Faults(clock)
         self.audit = Audit()
+        self.stream = EventStream(
+            tenant=tenant,
+            clock=clock,
+            landing=landing,
+            time_scale=time_scale,
+            connections=connections,
+        )
         self._lock = threading.Lock()
         self._orders: dict[str, SandboxOrder] = {}
         self._tokens = TokenService(clock=clock, ttl=token_ttl)
@@ -56,6 +81,7 @@ class NewStoreSandbox:
             audit=self.audit,
             orders=self._orders,
             clock=clock,
+            stream=self.stream,
         )
         self.page_size = page_size
         self._server = LoopbackServer(self._front, port=port)
@@ -101,11 +127,13 @@ class NewStoreSandbox:
         return self.audit.counts
 
     def start(self) -> None:
-        """Start answering."""
+        """Start answering and delivering."""
         self._server.start()
+        self.stream.begin()
 
     def stop(self) -> None:
-        """Stop answering."""
+        """Stop delivering, then answering."""
+        self.stream.end()
         self._server.stop()
 
     def __enter__(self) -> "Self":

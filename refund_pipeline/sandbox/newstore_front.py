@@ -4,17 +4,22 @@ Everything runs on the server's event loop, so two requests never interleave ins
 """
 
 import json
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from refund_pipeline.sandbox.exact_json import JsonValue, json_text
+from refund_pipeline.sandbox.newstore_answers import exact, page, refusal
+from refund_pipeline.sandbox.newstore_events.api import (
+    PUBLISHED_PATH,
+    answer_integrations,
+    answer_published,
+)
+from refund_pipeline.sandbox.newstore_events.stream import EventStream
 from refund_pipeline.sandbox.newstore_faults import NO_ANSWER, Audit, AuditEntry, Fault, Faults
 from refund_pipeline.sandbox.newstore_graphql import Asked, GraphQl, failed_query
 from refund_pipeline.sandbox.newstore_model import SandboxOrder
@@ -23,6 +28,7 @@ from refund_pipeline.sandbox.newstore_tokens import TokenService
 from refund_pipeline.sandbox.serving import drop_connection
 
 GRAPHQL_PATH = "/api/v1/org/data/query"
+_EXACT_PATHS = {GRAPHQL_PATH: "graphql", PUBLISHED_PATH: "published_events"}
 
 
 @dataclass(slots=True)
@@ -36,6 +42,7 @@ class Front:
     audit: Audit
     orders: Mapping[str, SandboxOrder]
     clock: Callable[[], datetime]
+    stream: EventStream
     page_size: int = 100
 
     @property
@@ -77,22 +84,34 @@ class Front:
                 return "payment_account"
             case ["", "v0", "d", "orders", _, "refunds", *rest] if len(rest) <= 1:
                 return "refunds"
+            case ["", "api", "v1", "org", "integrations", "eventstream", *_]:
+                return "integrations"
             case _:
-                return "graphql" if path == GRAPHQL_PATH else "unknown"
+                return _EXACT_PATHS.get(path, "unknown")
 
     async def _answer(self, request: Request, kind: str, asked: Asked) -> Response | None:
         if self.faults.outage:
-            return _page(503, "Service Unavailable")
+            return page(503, "Service Unavailable")
         if kind == "token":
             return await self._token(request)
         if self.faults.strikes(Fault.LOST_ANSWER):
             return None
-        refusal = self._fault() or self.tokens.refusal(request)
-        if refusal is not None:
-            return refusal
-        if kind == "graphql":
-            return await self._query(request, asked)
-        return self._read(request, kind, asked)
+        refused = self._fault() or self.tokens.refusal(request)
+        if refused is not None:
+            return refused
+        return await self._let_in(request, kind, asked)
+
+    async def _let_in(self, request: Request, kind: str, asked: Asked) -> Response:
+        match kind:
+            case "graphql":
+                return await self._query(request, asked)
+            case "integrations":
+                body = await request.body()
+                return answer_integrations(self.stream.integrations, request, body)
+            case "published_events":
+                return answer_published(self.stream, request)
+            case _:
+                return self._read(request, kind, asked)
 
     async def _token(self, request: Request) -> Response:
         if request.url.path != self.token_path:
@@ -101,20 +120,20 @@ class Front:
 
     def _fault(self) -> Response | None:
         if self.faults.strikes(Fault.BLOCKED_ADDRESS):
-            return _page(403, "Request blocked")
+            return page(403, "Request blocked")
         if self.faults.strikes(Fault.TOO_MANY_REQUESTS):
             after = {"Retry-After": str(self.faults.retry_after)}
             return JSONResponse({"message": "Too many requests"}, status_code=429, headers=after)
         if self.faults.strikes(Fault.SERVER_ERROR):
-            return _page(500, "Internal Server Error")
+            return page(500, "Internal Server Error")
         return None
 
     async def _query(self, request: Request, asked: Asked) -> Response:
         if request.method != "POST":
-            return _error(405, "method_not_allowed", "POST is the only method")
+            return refusal(405, "method_not_allowed", "POST is the only method")
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "application/json":
-            return _error(415, "unsupported_media_type", "Content-Type must be application/json")
+            return refusal(415, "unsupported_media_type", "Content-Type must be application/json")
         if self.faults.strikes(Fault.FAILED_QUERY):
             return JSONResponse(failed_query())
         try:
@@ -133,43 +152,30 @@ class Front:
 
     def _read(self, request: Request, kind: str, asked: Asked) -> Response:
         if request.method != "GET":
-            return _error(405, "method_not_allowed", "GET is the only method")
+            return refusal(405, "method_not_allowed", "GET is the only method")
         match request.url.path.split("/"):
             case ["", "v0", "c", "payments", "accounts", order_id]:
                 order = self._own(order_id)
                 if order is None or not order.account_visible(asked.now):
-                    return _error(404, "not_found", f"No payment account {order_id}")
-                return _exact(account_body(order, asked.now))
+                    return refusal(404, "not_found", f"No payment account {order_id}")
+                return exact(account_body(order, asked.now))
             case ["", "v0", "d", "orders", order_id, "refunds", *rest] if kind == "refunds":
                 return self._refunds(order_id, rest, asked.now)
             case _:
-                return _error(404, "resource_not_found", "No such resource")
+                return refusal(404, "resource_not_found", "No such resource")
 
     def _refunds(self, order_id: str, rest: list[str], now: datetime) -> Response:
         order = self._own(order_id)
         if order is None:
-            return _error(404, "not_found", f"No order {order_id}")
+            return refusal(404, "not_found", f"No order {order_id}")
         bodies = [refund_body(order, one, now) for one in order.refunds if one.visible(now)]
         if not rest:
-            return _exact({"refunds": bodies})
+            return exact({"refunds": bodies})
         for body in bodies:
             if body["id"] == rest[0]:
-                return _exact({"refund": body})
-        return _error(404, "not_found", f"No refund {rest[0]}")
+                return exact({"refund": body})
+        return refusal(404, "not_found", f"No refund {rest[0]}")
 
     def _own(self, order_id: str) -> SandboxOrder | None:
         order = self.orders.get(order_id)
         return order if order and order.tenant in {None, self.tenant} else None
-
-
-def _exact(body: JsonValue) -> Response:
-    return Response(json_text(body), media_type="application/json")
-
-
-def _error(status: int, code: str, message: str) -> JSONResponse:
-    body = {"messages": [message], "request_id": str(uuid.uuid4()), "error_code": code}
-    return JSONResponse(body, status_code=status)
-
-
-def _page(status: int, title: str) -> HTMLResponse:
-    return HTMLResponse(f"<!DOCTYPE html><html><body>{title}</body></html>", status_code=status)

@@ -2,27 +2,25 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 import requests
 
 from refund_pipeline.sandbox.newstore import NewStoreSandbox
-from refund_pipeline.sandbox.newstore_model import (
-    PaymentLeg,
-    Poison,
-    RefundRequest,
-    SandboxItem,
-    SandboxOrder,
+from refund_pipeline.sandbox.newstore_model import Poison, RefundRequest, SandboxItem
+from refund_pipeline_tests.sandbox.newstore_raw_client import (
+    NOON,
+    ORDER_ID,
+    OTHER_ID,
+    REFUND_ID,
+    Caller,
+    Clock,
+    leg,
+    order,
 )
 
-NOON = datetime(2026, 5, 2, 12, tzinfo=timezone.utc)
-ORDER_ID = "9d0e2f60-5a0e-4b9e-8c3e-111111111111"
-OTHER_ID = "9d0e2f60-5a0e-4b9e-8c3e-222222222222"
-REFUND_ID = "5b1c7c30-0d3f-4a52-9a55-333333333333"
 PLAYBOOK_QUERY = """
 query MyQuery {
   order(id: "%s", tenant: "demo") {
@@ -38,86 +36,6 @@ query MyQuery {
   }
 }
 """
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, **how: float) -> None:
-        self.now += timedelta(**how)
-
-
-def leg(kind: Any = "refund", amount: str = "5.00", **changes: Any) -> PaymentLeg:
-    values = {
-        "kind": kind,
-        "amount": Decimal(amount),
-        "currency": "USD",
-        "method": "credit_card",
-        "provider": "adyen",
-        "correlation_id": REFUND_ID,
-        "available_at": NOON,
-    }
-    return PaymentLeg(**{**values, **changes})
-
-
-def order(order_id: str = ORDER_ID, **changes: Any) -> SandboxOrder:
-    plain = SandboxOrder(
-        id=order_id,
-        number="NY000000001",
-        currency="USD",
-        channel_type="store",
-        channel="NYC01",
-        demand_location_id="NYC01",
-        placed_at=datetime(2026, 5, 1, 9, 30, 15, 678000, tzinfo=timezone.utc),
-        items=(SandboxItem(product_id="SKU-1", price=Decimal("40.10"), tax=Decimal("3.20")),),
-    )
-    return replace(plain, **changes)
-
-
-class Caller:
-    """A client that does as it is told."""
-
-    def __init__(self, newstore: NewStoreSandbox) -> None:
-        self.newstore = newstore
-        self.session = requests.Session()
-        self.authorize()
-
-    def token(self, **form: str) -> requests.Response:
-        credentials = {
-            "client_id": self.newstore.client_id,
-            "client_secret": self.newstore.client_secret,
-        }
-        data = {"grant_type": "client_credentials", **credentials, **form}
-        return requests.post(self.newstore.token_url, data=data, timeout=5)
-
-    def authorize(self) -> None:
-        token = self.token().json()["access_token"]
-        self.session.headers["Authorization"] = f"Bearer {token}"
-
-    def get(self, path: str) -> requests.Response:
-        return self.session.get(self.newstore.base_url + path, timeout=5)
-
-    def account(self, order_id: str = ORDER_ID) -> requests.Response:
-        return self.get(f"/v0/c/payments/accounts/{order_id}")
-
-    def query(self, query: str, **body: Any) -> requests.Response:
-        url = self.newstore.base_url + "/api/v1/org/data/query"
-        return self.session.post(url, json={"query": query, **body}, timeout=5)
-
-    def order(self, fields: str, order_id: str = ORDER_ID) -> Any:
-        answer = self.query(f'{{ order(id: "{order_id}", tenant: "demo") {{ {fields} }} }}')
-        assert answer.status_code == 200, answer.text
-        assert "errors" not in answer.json(), answer.text
-        return answer.json()["data"]["order"]
-
-    def transactions(self) -> list[dict[str, Any]]:
-        (instrument,) = self.account().json()["instruments"]
-        found: list[dict[str, Any]] = instrument["original_transactions"]
-        return found
 
 
 @pytest.fixture(scope="module")
