@@ -8,14 +8,21 @@ import itertools
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from refund_pipeline.domain.errors import Misconfigured, Unavailable
-from refund_pipeline.domain.outcomes import Busy, Posted, Refused, Uncertain, differences
+from refund_pipeline.domain.outcomes import (
+    Busy,
+    Posted,
+    Refused,
+    Uncertain,
+    differences,
+    found_records,
+)
 from refund_pipeline.domain.transactions import Origin, RefundTransaction
 from refund_pipeline.gateways.http import Http, RetryPolicy
 from refund_pipeline.gateways.netsuite import NetSuite
@@ -432,3 +439,70 @@ def test_sales_of_more_than_two_hundred_orders_are_found_in_batches(sandbox, net
         number: [sale] for number, sale in sales.items()
     }
     assert sandbox.audit.counts["POST suiteql"] == asked + 2
+
+
+# Posting model: header
+
+
+def in_header(refund: RefundTransaction) -> RefundTransaction:
+    """Return the refund as two tenders in headers: 5.00 on a card, 7.50 in cash."""
+    goodwill, tender = refund.lines
+    card = replace(tender, item="", amount=Decimal("-5.00"), payment_option="5")
+    cash = replace(tender, item="", amount=Decimal("-7.50"), payment_option="1")
+    return replace(refund, in_header=True, lines=(goodwill, card, cash))
+
+
+def test_tenders_in_the_header_are_records_that_read_back_equal(sandbox):
+    netsuite = netsuite_of(sandbox, custom_fields=(*FIELDS, "paymentoption"))
+    refund = in_header(sold(sandbox))
+    card, cash = refund.records
+    posted = [netsuite.post(record) for record in refund.records]
+
+    assert all(isinstance(one, Posted) for one in posted)
+    assert [one.total for one in records_of(sandbox, card)] == [Decimal("5.00")]
+    found = netsuite.find(refund.possible_ids)
+    assert [record for _, record in found_records(refund, found)] == [card, cash]
+    by_address = netsuite.look_up(cash.external_id)
+    assert by_address is not None
+    assert differences(cash, by_address) == ()
+    assert sandbox.audit.second_payouts == 0
+
+
+@pytest.mark.parametrize("way", ["suiteql", "address"])
+def test_another_payment_option_is_a_difference(sandbox, way):
+    netsuite = netsuite_of(sandbox, custom_fields=(*FIELDS, "paymentoption"))
+    card, cash = in_header(sold(sandbox)).records
+    netsuite.post(card)
+    record = (
+        netsuite.find([card.external_id])[card.external_id]
+        if way == "suiteql"
+        else netsuite.look_up(card.external_id)
+    )
+    meant = replace(cash, external_id=card.external_id, amount=card.amount, lines=card.lines)
+    assert differences(meant, record) == ("payment option 5 instead of 1",)
+
+
+# Periods, and what is ours
+
+
+def test_the_dates_of_closed_periods_are_told(own_sandbox):
+    netsuite = netsuite_of(own_sandbox)
+    open_day = DAY
+    assert netsuite.closed_dates([open_day]) == frozenset()
+    own_sandbox.close_period("2026-10")
+    asked = [date(2026, 10, 1), date(2026, 10, 31), date(2026, 11, 1), open_day]
+    assert netsuite.closed_dates(asked) == {date(2026, 10, 1), date(2026, 10, 31)}
+    assert netsuite.closed_dates([]) == frozenset()
+
+
+def test_our_records_of_some_days_are_listed_by_prefix(own_sandbox):
+    netsuite = netsuite_of(own_sandbox)
+    refunds = [replace(sold(own_sandbox)) for _ in range(3)]
+    stranger = replace(sold(own_sandbox), external_id="other-1")
+    for refund in (*refunds, stranger):
+        assert isinstance(netsuite.post(refund), Posted)
+    found = netsuite.ours("apz-", start=DAY, end=DAY)
+    assert set(found) == {refund.external_id for refund in refunds}
+    assert set(found.values()) == {records_of(own_sandbox, refund)[0].id for refund in refunds}
+    before = DAY - timedelta(days=1)
+    assert netsuite.ours("apz-", start=before, end=before) == {}
