@@ -130,8 +130,8 @@ def test_keys_given_twice_are_refused_at_every_depth_with_their_lines(write: Wri
         ('default: "9001"', "default: 9001"),
     )
     assert [p for p in problems(path) if "twice" in p] == [
-        "line 20: the key USD is given twice",
-        "line 33: the key method is given twice",
+        "line 21: the key USD is given twice",
+        "line 34: the key method is given twice",
     ]
     assert any(p.startswith("appeasement_items.default") for p in problems(path))
 
