@@ -1,3 +1,6 @@
+from datetime import timedelta
+from urllib.parse import urlencode
+
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -10,6 +13,7 @@ from refund_pipeline_tests.sandbox.netsuite_raw_client import (
     ASSERTION_TYPE,
     MovableClock,
     RawClient,
+    _load,
 )
 
 
@@ -45,6 +49,9 @@ def pem(key):
     ).decode()
 
 
+EC_KEY = ec.generate_private_key(ec.SECP256R1())
+
+
 @pytest.mark.parametrize("algorithm", ["PS256", "PS384", "PS512"])
 def test_a_right_assertion_gets_a_bearer_token(shared, algorithm):
     answer = shared.ask_token(shared.assertion(algorithm=algorithm))
@@ -54,11 +61,38 @@ def test_a_right_assertion_gets_a_bearer_token(shared, algorithm):
     assert answer.json()["token_type"] == "Bearer"
 
 
-def test_an_elliptic_key_is_taken_once_its_certificate_is_mapped(shared):
+CURVES = {"ES256": ec.SECP256R1(), "ES384": ec.SECP384R1(), "ES512": ec.SECP521R1()}
+
+
+@pytest.mark.parametrize("algorithm", CURVES)
+def test_an_elliptic_key_is_taken_once_its_certificate_is_mapped(shared, algorithm):
+    key = pem(ec.generate_private_key(CURVES[algorithm]))
+    assertion = shared.assertion(algorithm=algorithm, key=key, kid=algorithm)
+    assert shared.ask_token(assertion).status_code == 400
+    shared.sandbox.tokens.map_certificate(algorithm, ECKey.import_key(key))
+    assert shared.ask_token(assertion).status_code == 200
+
+
+def test_an_assertion_under_the_certificate_of_another_kind_of_key_is_refused(shared):
     key = pem(ec.generate_private_key(ec.SECP256R1()))
-    shared.sandbox.tokens.map_certificate("ec-1", ECKey.import_key(key))
-    answer = shared.ask_token(shared.assertion(algorithm="ES256", key=key, kid="ec-1"))
-    assert answer.status_code == 200
+    assertion = shared.assertion(algorithm="ES256", key=key)
+    assert shared.ask_token(assertion).json() == {"error": "invalid_grant"}
+
+
+def test_an_assertion_that_is_no_jwt_is_refused(shared):
+    untyped = jwt.encode(
+        shared.claims(),
+        _load(shared.sandbox.private_key_pem),
+        algorithm="PS256",
+        headers={"kid": shared.sandbox.certificate_id, "typ": None},
+    )
+    assert "typ" not in jwt.get_unverified_header(untyped)
+    assert shared.ask_token(untyped).json() == {"error": "invalid_grant"}
+
+
+def test_a_list_of_audiences_is_not_the_exact_audience(shared):
+    audience = shared.claims()["aud"]
+    assert shared.ask_token(shared.assertion(aud=[audience])).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -71,14 +105,17 @@ def test_an_elliptic_key_is_taken_once_its_certificate_is_mapped(shared):
         {"iss": None},
         {"aud": "https://1234567-sb1.suitetalk.api.netsuite.com" + TOKEN_PATH},
         {"aud": None},
+        {"aud": "https://127.0.0.1"},
         {"scope": None},
         {"scope": "rest_webservices"},
-        {"scope": ["restlets"]},
+        {"scope": []},
         {"scope": ["rest_webservices", "everything"]},
         {"iat": None},
         {"exp": None},
         {"exp": 0},
         {"iat": 0},
+        {"iat": True},
+        {"iat": "1800000000"},
     ],
     ids=str,
 )
@@ -126,6 +163,53 @@ def test_a_revoked_certificate_opens_nothing(client, sandbox):
     assert client.ask_token(client.assertion()).json() == {"error": "invalid_grant"}
 
 
+def test_an_expired_certificate_opens_nothing(client, sandbox, clock):
+    key = ECKey.import_key(pem(EC_KEY))
+    sandbox.tokens.map_certificate("ec-1", key, ends=clock() + timedelta(seconds=10))
+    assertion = client.assertion(algorithm="ES256", key=pem(EC_KEY), kid="ec-1")
+    assert client.ask_token(assertion).status_code == 200
+    clock.move(10)
+    assert client.ask_token(assertion).json() == {"error": "invalid_grant"}
+    assert sandbox.logins.reasons == ["the certificate has expired"]
+
+
+def test_a_certificate_ends_after_two_years_whatever_it_says(client, sandbox, clock):
+    key = ECKey.import_key(pem(EC_KEY))
+    sandbox.tokens.map_certificate("ec-1", key, ends=clock() + timedelta(days=3650))
+    clock.move(2 * 365 * 24 * 3600)
+    now = int(clock().timestamp())
+    assertion = client.assertion(
+        algorithm="ES256", key=pem(EC_KEY), kid="ec-1", iat=now, exp=now + 60
+    )
+    assert client.ask_token(assertion).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "switch", ["integration_enabled", "user_active", "role_may_log_in", "oauth2_feature_enabled"]
+)
+def test_a_switch_of_the_administrator_refuses_tokens_old_and_new(client, sandbox, switch):
+    assert client.get("record/v1/cashRefund").status_code == 200
+    setattr(sandbox.logins.access, switch, False)
+    assert client.get("record/v1/cashRefund").status_code == 401
+    assert client.ask_token(client.assertion()).json() == {"error": "invalid_grant"}
+    setattr(sandbox.logins.access, switch, True)
+    assert client.get("record/v1/cashRefund").status_code == 200
+
+
+def test_the_feature_of_the_other_way_does_not_matter(client, sandbox):
+    sandbox.logins.access.token_feature_enabled = False
+    assert client.get("record/v1/cashRefund").status_code == 200
+
+
+def test_a_token_for_another_scope_is_no_token_for_rest(client, sandbox):
+    answer = client.ask_token(client.assertion(scope=["restlets", "suite_analytics"]))
+    client.token = answer.json()["access_token"]
+    refused = client.get("record/v1/cashRefund")
+    assert refused.status_code == 401
+    assert refused.headers["WWW-Authenticate"].startswith("Bearer ")
+    assert sandbox.logins.reasons == ["the access token is for another scope"]
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"grant_type": "password"}, {"client_assertion_type": "jwt"}, {"scope": "rest_webservices"}],
@@ -143,6 +227,33 @@ def test_a_token_request_in_json_is_an_invalid_request(shared):
         "client_assertion": shared.assertion(),
     }
     answer = shared.session.post(shared.sandbox.base_url + TOKEN_PATH, json=form, timeout=10)
+    assert (answer.status_code, answer.json()) == (400, {"error": "invalid_request"})
+
+
+@pytest.mark.parametrize(
+    ("missing", "twice", "query"),
+    [
+        ("grant_type", "", ""),
+        ("client_assertion_type", "", ""),
+        ("client_assertion", "", ""),
+        ("", "grant_type", ""),
+        ("", "", "?grant_type=client_credentials"),
+    ],
+)
+def test_a_form_field_stands_in_the_body_exactly_once(shared, missing, twice, query):
+    form = [
+        ("grant_type", "client_credentials"),
+        ("client_assertion_type", ASSERTION_TYPE),
+        ("client_assertion", shared.assertion()),
+    ]
+    sent = [pair for pair in form if pair[0] != missing]
+    sent += [pair for pair in form if pair[0] == twice]
+    answer = shared.session.post(
+        shared.sandbox.base_url + TOKEN_PATH + query,
+        data=urlencode(sent),
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+        timeout=10,
+    )
     assert (answer.status_code, answer.json()) == (400, {"error": "invalid_request"})
 
 
@@ -185,6 +296,16 @@ def test_a_token_of_another_account_is_worth_nothing(client):
 def test_another_host_name_is_not_this_account(shared):
     headers = {"Host": "1234567-sb1.suitetalk.api.netsuite.com"}
     assert shared.get("record/v1/cashRefund", headers=headers).status_code == 401
+
+
+def test_a_token_is_not_given_to_another_host_name(shared):
+    answer = shared.session.post(
+        shared.sandbox.base_url + TOKEN_PATH,
+        data={"client_assertion": shared.assertion()},
+        headers={"Host": "1234567-sb1.suitetalk.api.netsuite.com"},
+        timeout=10,
+    )
+    assert answer.status_code == 401
 
 
 def test_a_path_outside_the_services_is_not_found(shared):

@@ -18,13 +18,17 @@ JsonValue = None | bool | int | str | Decimal | list["JsonValue"] | dict[str, "J
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request whose body has been read. Header names are lower case, `path` is decoded."""
+    """A request whose body has been read. Header names are lower case.
+
+    `path` and `query` are decoded, `raw_path` is as it was sent.
+    """
 
     method: str
     path: str
     query: tuple[tuple[str, str], ...]
     headers: dict[str, str]
     body: bytes
+    raw_path: str
 
 
 @dataclass(frozen=True, slots=True)

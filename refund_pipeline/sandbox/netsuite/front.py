@@ -4,7 +4,7 @@ The services are synchronous and run on the event loop, so requests never interl
 """
 
 import asyncio
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as StarletteRequest
@@ -23,6 +23,7 @@ from refund_pipeline.sandbox.netsuite.exchange import (
 from refund_pipeline.sandbox.netsuite.faults import Fault, Faults
 from refund_pipeline.sandbox.netsuite.record_service import RecordService
 from refund_pipeline.sandbox.netsuite.suiteql import SuiteQlService
+from refund_pipeline.sandbox.netsuite.tba import TokenLogins
 from refund_pipeline.sandbox.serving import drop_connection
 
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
@@ -30,7 +31,10 @@ _OUTAGE_PAGE = b"<!DOCTYPE html><html><body><h1>Service Unavailable</h1></body><
 
 
 class Front:
-    """The ASGI app of one account. `records` and `base_url` are set once the port is known."""
+    """The ASGI app of one account. `records` and `base_url` are set once the port is known.
+
+    `base_url` is what clients take the account's scheme and host to be.
+    """
 
     records: RecordService
     base_url: str
@@ -39,6 +43,7 @@ class Front:
         self,
         *,
         tokens: TokenService,
+        token_logins: TokenLogins,
         faults: Faults,
         audit: Audit,
         suiteql: SuiteQlService,
@@ -46,6 +51,7 @@ class Front:
         latency: float,
     ) -> None:
         self._tokens = tokens
+        self._token_logins = token_logins
         self._faults = faults
         self._audit = audit
         self._suiteql = suiteql
@@ -74,11 +80,11 @@ class Front:
     async def _answer(self, request: Request) -> Answer | None:
         if self._faults.outage:
             return Answer(503, _OUTAGE_PAGE, (("Content-Type", "text/html"),))
-        if request.path == TOKEN_PATH:
-            return self._tokens.issue(request, audience=self.base_url + TOKEN_PATH)
         try:
             self._check_address(request)
-            self._tokens.require_bearer(request)
+            if request.path == TOKEN_PATH:
+                return self._tokens.issue(request, audience=self.base_url + TOKEN_PATH)
+            self._require_login(request)
         except Refusal as refusal:
             return refusal.answer()
         in_flight = self._audit.enter()
@@ -90,8 +96,14 @@ class Front:
     def _check_address(self, request: Request) -> None:
         if not request.path.startswith("/services/rest/"):
             raise refuse(404, "NONEXISTENT_ID", "The requested resource was not found.")
-        if f"http://{request.headers.get('host', '')}" != self.base_url:
+        if request.headers.get("host", "") != urlsplit(self.base_url).netloc:
             raise refuse(401, "INVALID_LOGIN", "Invalid login attempt: not a host of this account.")
+
+    def _require_login(self, request: Request) -> None:
+        if request.headers.get("authorization", "").lower().startswith("oauth"):
+            self._token_logins.require_signature(request, base_url=self.base_url)
+        else:
+            self._tokens.require_bearer(request)
 
     async def _governed(self, request: Request, in_flight: int) -> Answer | None:
         if in_flight > self._concurrency_limit or self._faults.strikes(Fault.TOO_MANY_REQUESTS):
@@ -146,4 +158,5 @@ async def _read(scope: Scope, receive: Receive) -> Request:
         query=query,
         headers={name.lower(): value for name, value in incoming.headers.items()},
         body=body,
+        raw_path=scope["raw_path"].decode("ascii"),
     )

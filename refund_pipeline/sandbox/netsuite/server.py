@@ -22,12 +22,14 @@ from refund_pipeline.sandbox.netsuite.ledger import (
     TransactionLine,
     TransactionType,
 )
+from refund_pipeline.sandbox.netsuite.logins import Logins
 from refund_pipeline.sandbox.netsuite.master_data import CUSTOM_FORM, SALES_ITEM, MasterData
 from refund_pipeline.sandbox.netsuite.properties import refund_properties
 from refund_pipeline.sandbox.netsuite.record_service import RecordService
 from refund_pipeline.sandbox.netsuite.records import StoredCashRefund, StoredLine
 from refund_pipeline.sandbox.netsuite.rendering import Rendering
 from refund_pipeline.sandbox.netsuite.suiteql import SuiteQlService
+from refund_pipeline.sandbox.netsuite.tba import TokenCredentials, TokenLogins, new_credentials
 from refund_pipeline.sandbox.serving import LoopbackServer
 
 BODY_CUSTOM_FIELDS = ("custbody_nst_order_number", "custbody_nst_refund_id")
@@ -40,7 +42,10 @@ def utc_now() -> datetime:
 
 
 class NetSuiteSandbox:
-    """One NetSuite account on loopback. Every method is safe to call while the server runs."""
+    """One NetSuite account on loopback. Every method is safe to call while the server runs.
+
+    `address` is the scheme and host clients sign for, where it is not where they connect to.
+    """
 
     def __init__(
         self,
@@ -54,17 +59,28 @@ class NetSuiteSandbox:
         index_lag: float = 0.0,
         body_custom_fields: Collection[str] = BODY_CUSTOM_FIELDS,
         line_custom_fields: Collection[str] = LINE_CUSTOM_FIELDS,
+        token_credentials: TokenCredentials | None = None,
+        address: str | None = None,
     ) -> None:
         self.account = account
         self.client_id = secrets.token_hex(32)
         self.certificate_id = secrets.token_urlsafe(24)
         self.private_key_pem = private_key_pem()
+        self._token_credentials = token_credentials or new_credentials()
         self.faults = Faults(clock)
         self.audit = Audit()
         self.master_data = MasterData()
         self._ledger = Ledger(clock)
+        self.logins = Logins(clock)
+        self.token_logins = TokenLogins(
+            self._token_credentials, account=account, logins=self.logins, clock=clock
+        )
         self.tokens = TokenService(
-            account=account, client_id=self.client_id, token_ttl=token_ttl, clock=clock
+            account=account,
+            client_id=self.client_id,
+            token_ttl=token_ttl,
+            logins=self.logins,
+            clock=clock,
         )
         self.tokens.map_certificate(self.certificate_id, public_key())
         schema = refund_properties(body_custom_fields, line_custom_fields)
@@ -77,6 +93,7 @@ class NetSuiteSandbox:
         )
         self._front = Front(
             tokens=self.tokens,
+            token_logins=self.token_logins,
             faults=self.faults,
             audit=self.audit,
             suiteql=self._suiteql,
@@ -92,12 +109,32 @@ class NetSuiteSandbox:
             audit=self.audit,
             clock=clock,
         )
-        self._front.base_url = self.base_url
+        self._front.base_url = address or self.base_url
 
     @property
     def base_url(self) -> str:
         """Scheme, host and port, without `/services/rest`."""
         return self._server.url
+
+    @property
+    def consumer_key(self) -> str:
+        """The integration's key for token-based authentication."""
+        return self._token_credentials.consumer_key
+
+    @property
+    def consumer_secret(self) -> str:
+        """Its secret."""
+        return self._token_credentials.consumer_secret
+
+    @property
+    def token_id(self) -> str:
+        """The user's token for the integration."""
+        return self._token_credentials.token_id
+
+    @property
+    def token_secret(self) -> str:
+        """Its secret."""
+        return self._token_credentials.token_secret
 
     def start(self) -> None:
         """Start answering."""
