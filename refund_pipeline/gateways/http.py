@@ -10,7 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from typing import TypeAlias, cast
 from urllib.parse import urlsplit
 
@@ -205,9 +207,18 @@ def checked_base_url(url: str, *, name: str) -> str:
 
 
 def retry_after(answer: Answer) -> float | None:
-    """Return the seconds the other side asked to wait, capped; None if it did not say."""
+    """Return the seconds the other side asked to wait, capped; None if it did not say.
+
+    It says seconds or a date (RFC 9110); a date counts from that of the answer, so that no two
+    clocks are compared.
+    """
     value = answer.headers.get("Retry-After", "").strip()
-    return min(float(value), _LONGEST_PAUSE) if value.isdecimal() else None
+    if value.isdecimal():
+        return min(float(value), _LONGEST_PAUSE)
+    until, answered = _http_date(value), _http_date(answer.headers.get("Date", ""))
+    if until is None or answered is None:
+        return None
+    return min(max((until - answered).total_seconds(), 0.0), _LONGEST_PAUSE)
 
 
 def exact_json(value: object, *, indent: str = "") -> str:
@@ -231,6 +242,14 @@ def exact_json(value: object, *, indent: str = "") -> str:
         parts = [exact_json(item, indent=inner) for item in cast("list[object]", value)]
         return "[" + inner + separator.join(parts) + indent + "]"
     return json.dumps(value)
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def _pause(error: Exception) -> bool | float:

@@ -1,59 +1,57 @@
-"""NewStore as the pipeline sees it: orders by GraphQL, payment transactions by REST account.
+"""NewStore as the pipeline sees it: orders by GraphQL, payment accounts and refunds by REST.
 
-Many orders share a request and requests run side by side; a failing request is split until the bad
-order is alone. Asking and tokens are `newstore_api.py`, reading answers `newstore_orders.py` and
-`newstore_accounts.py`; which transaction belongs to which refund is `domain/payments.py`.
+Many orders share a request (`newstore_batches.py`), and requests run side by side. Asking and
+tokens are `newstore_api.py`; which transaction belongs to which refund is `domain/payments.py`.
 """
 
-import dataclasses
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
-from refund_pipeline.domain.errors import Misconfigured, Unavailable
-from refund_pipeline.domain.orders import Order
+from refund_pipeline.domain.errors import Unavailable
 from refund_pipeline.domain.payments import Attribution, PaymentAccount, RefundFacts
+from refund_pipeline.gateways.http import Answer
 from refund_pipeline.gateways.newstore_accounts import AccountFailed, read_account
-from refund_pipeline.gateways.newstore_api import GraphqlData, GraphqlRefusal, NewStoreApi
-from refund_pipeline.gateways.newstore_orders import (
-    OrderFailed,
-    OrderPage,
-    next_items_query,
-    orders_query,
-    orders_variables,
-    read_order,
+from refund_pipeline.gateways.newstore_api import NewStoreApi
+from refund_pipeline.gateways.newstore_batches import OrderBatches, OrderFieldsRefused
+from refund_pipeline.gateways.newstore_graphql import GraphqlAnswer
+from refund_pipeline.gateways.newstore_orders import OrderFailed, OrderRead
+from refund_pipeline.gateways.newstore_refunds import RefundFailed, read_refund
+from refund_pipeline.gateways.newstore_schema import (
+    INTROSPECTION,
+    AttributionSetting,
+    Choice,
+    choose,
+    fixed_choice,
 )
 
-__all__ = ["AccountFailed", "NewStore", "OrderFailed", "OrderRead", "RefundFailed"]
+__all__ = [
+    "AccountFailed",
+    "AttributionSetting",
+    "NewStore",
+    "OrderFailed",
+    "OrderRead",
+    "RefundFailed",
+]
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
-_NO_ORDER = "00000000-0000-0000-0000-000000000000"
-_MOST_PAGES = 100
+_NOBODY = "00000000-0000-0000-0000-000000000000"
 _OK = 200
 _NOT_FOUND = 404
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class OrderRead:
-    """An order, and its payment account where GraphQL was asked for it."""
-
-    order: Order
-    account: PaymentAccount | None
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class RefundFailed:
-    """This refund resource alone could not be read; `detail` holds statuses and paths."""
-
-    detail: str
-
-
 class NewStore:
-    """NewStore's APIs for one tenant; one object may be used by several threads."""
+    """NewStore's APIs for one tenant; one object may be used by several threads.
+
+    `attribution` is how payments are told apart: `auto` asks the schema once, `rest` reads REST
+    accounts, `graphql_only` keeps to the playbook's query. `block_file` lets other processes of
+    this host know of NewStore's five-minute block.
+    """
 
     def __init__(
         self,
@@ -65,8 +63,13 @@ class NewStore:
         tenant: str,
         batch_size: int = 50,
         concurrency: int = 8,
+        attribution: AttributionSetting = "auto",
+        block_file: Path | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
+        self._choice = fixed_choice(attribution)
+        self._choosing = threading.Lock()
         self._tenant = tenant
         self._batch_size = batch_size
         self._concurrency = concurrency
@@ -76,7 +79,9 @@ class NewStore:
             client_id=client_id,
             client_secret=client_secret,
             concurrency=concurrency,
+            block_file=block_file,
             monotonic=monotonic,
+            wall_clock=wall_clock,
         )
 
     @property
@@ -86,8 +91,18 @@ class NewStore:
 
     @property
     def attribution(self) -> Attribution:
-        """How this tenant's payment transactions are told apart."""
-        return Attribution.REST
+        """How payment transactions are told apart; `auto` asks NewStore's schema the first time.
+
+        Raises:
+            Unavailable: NewStore is down or blocks this address.
+            Misconfigured: the credentials are refused.
+        """
+        return self._chosen().attribution
+
+    @property
+    def attribution_reason(self) -> str:
+        """Why it is this attribution, for people; raises what `attribution` raises."""
+        return self._chosen().reason
 
     def orders(self, order_ids: Sequence[str]) -> Mapping[str, OrderRead | OrderFailed]:
         """Return these orders; one that is not visible yet is absent, `OrderFailed` fails alone.
@@ -97,17 +112,15 @@ class NewStore:
             Misconfigured: the credentials or the query are refused.
         """
         ids = list(dict.fromkeys(order_ids))
-        batches = [
-            ids[start : start + self._batch_size] for start in range(0, len(ids), self._batch_size)
-        ]
-        suspicion = _Suspicion()
-        found: dict[str, Order | OrderFailed] = {}
-        for part in self._side_by_side(lambda batch: self._read_batch(batch, suspicion), batches):
-            found.update(part)
-        return {
-            order_id: read if isinstance(read, OrderFailed) else OrderRead(read, None)
-            for order_id, read in found.items()
-        }
+        if not ids:
+            return {}
+        choice = self._chosen()
+        try:
+            return self._read_orders(ids, choice)
+        except OrderFieldsRefused:
+            choice = choice.without_order_fields()
+            self._choice = choice
+            return self._read_orders(ids, choice)
 
     def payment_accounts(
         self, account_ids: Sequence[str]
@@ -124,83 +137,72 @@ class NewStore:
     def refund_facts(
         self, refunds: Sequence[tuple[str, str]]
     ) -> Mapping[str, RefundFacts | RefundFailed | None]:
-        """Return what the refund resource says of (order id, refund id), by refund id."""
-        return {
-            refund_id: RefundFacts(None, is_historical=False, status="") for _, refund_id in refunds
-        }
+        """Return what the refund resource says of (order id, refund id), by refund id.
+
+        None: not visible, or no such refund.
+
+        Raises:
+            Unavailable: NewStore is down or blocks this address.
+            Misconfigured: the credentials are refused.
+        """
+        pairs = list(dict.fromkeys(refunds))
+        facts = self._side_by_side(self._read_refund, pairs)
+        return {refund_id: fact for (_, refund_id), fact in zip(pairs, facts, strict=True)}
 
     def close(self) -> None:
         """Close the connections."""
         self._api.close()
 
-    def _read_batch(
-        self, ids: Sequence[str], suspicion: "_Suspicion"
-    ) -> dict[str, Order | OrderFailed]:
-        answer = self._api.graphql(
-            orders_query(len(ids)), orders_variables(ids, tenant=self._tenant)
+    def _chosen(self) -> Choice:
+        with self._choosing:
+            if self._choice is None:
+                doing = "asking NewStore's GraphQL for its schema"
+                self._choice = choose(self._api.graphql(doing, INTROSPECTION))
+            return self._choice
+
+    def _read_orders(
+        self, ids: Sequence[str], choice: Choice
+    ) -> dict[str, OrderRead | OrderFailed]:
+        batches = OrderBatches(
+            self._ask_for_orders, tenant=self._tenant, selection=choice.selection
         )
-        if isinstance(answer, GraphqlData):
-            suspicion.clear()
-            orders = [
-                self._read_node(answer.data.get(f"o{n}"), order_id)
-                for n, order_id in enumerate(ids)
-            ]
-            return {ids[n]: order for n, order in enumerate(orders) if order is not None}
-        if len(ids) > 1:
-            middle = len(ids) // 2
-            first = self._read_batch(ids[:middle], suspicion)
-            return first | self._read_batch(ids[middle:], suspicion)
-        suspicion.clear_or_stop(self._ask_for_no_order)
-        return {ids[0]: OrderFailed(answer.detail)}
+        starts = range(0, len(ids), self._batch_size)
+        found: dict[str, OrderRead | OrderFailed] = {}
+        for part in self._side_by_side(
+            batches.read, [ids[start : start + self._batch_size] for start in starts]
+        ):
+            found.update(part)
+        return found
 
-    def _ask_for_no_order(self) -> None:
-        """Tell a bad order from a bad query: an order that does not exist is null, not an error."""
-        variables = orders_variables([_NO_ORDER], tenant=self._tenant)
-        answer = self._api.graphql(orders_query(1), variables)
-        if not isinstance(answer, GraphqlRefusal):
-            return
-        if answer.is_about_the_query:
-            raise Misconfigured(
-                f"NewStore's GraphQL refused every order of a batch: {answer.detail}; compare its"
-                " schema with refund_pipeline/gateways/newstore_order.graphql"
-            )
-        raise Unavailable(
-            f"NewStore's GraphQL answered every order of a batch with errors: {answer.detail}"
-        )
-
-    def _read_node(self, node: object, order_id: str) -> Order | OrderFailed | None:
-        if node is None:
-            return None
-        page = read_order(node, order_id=order_id)
-        if isinstance(page, OrderFailed) or page.next_items is None:
-            return page if isinstance(page, OrderFailed) else page.order
-        return self._read_more_items(page, order_id)
-
-    def _read_more_items(self, page: OrderPage, order_id: str) -> Order | OrderFailed:
-        order, cursor = page.order, page.next_items
-        for _ in range(_MOST_PAGES):
-            if cursor is None:
-                return order
-            answer = self._api.graphql(
-                next_items_query(cursor), orders_variables([order_id], tenant=self._tenant)
-            )
-            if isinstance(answer, GraphqlRefusal):
-                return OrderFailed(f"reading its further items: {answer.detail}")
-            following = read_order(answer.data.get("o0"), order_id=order_id)
-            if isinstance(following, OrderFailed):
-                return following
-            order = dataclasses.replace(order, items=order.items + following.order.items)
-            cursor = following.next_items
-        return OrderFailed(f"it has more than {_MOST_PAGES} pages of items")
+    def _ask_for_orders(self, query: str, variables: Mapping[str, str]) -> GraphqlAnswer:
+        return self._api.graphql("asking NewStore for orders", query, variables)
 
     def _read_account(self, account_id: str) -> PaymentAccount | AccountFailed | None:
-        answer = self._api.payment_account(account_id)
+        answer = _answer_or_problem(
+            lambda: self._api.payment_account(account_id),
+            otherwise=lambda: self._api.payment_account(_NOBODY),
+        )
+        if isinstance(answer, str):
+            return AccountFailed(answer)
         if answer.status == _NOT_FOUND:
             return None
         if answer.status != _OK:
             return AccountFailed(f"NewStore answered {answer.status} for the payment account")
-        account = read_account(answer.document)
-        return account if isinstance(account, AccountFailed) else PaymentAccount(account)
+        return read_account(answer.document, account_id=account_id)
+
+    def _read_refund(self, refund: tuple[str, str]) -> RefundFacts | RefundFailed | None:
+        order_id, refund_id = refund
+        answer = _answer_or_problem(
+            lambda: self._api.refund(order_id, refund_id),
+            otherwise=lambda: self._api.refund(_NOBODY, _NOBODY),
+        )
+        if isinstance(answer, str):
+            return RefundFailed(answer)
+        if answer.status == _NOT_FOUND:
+            return None
+        if answer.status != _OK:
+            return RefundFailed(f"NewStore answered {answer.status} for the refund")
+        return read_refund(answer.document, refund_id=refund_id)
 
     def _side_by_side(
         self, read: Callable[[Argument], Result], arguments: Sequence[Argument]
@@ -216,18 +218,19 @@ class NewStore:
             pool.shutdown(cancel_futures=True)
 
 
-class _Suspicion:
-    """Whether everything fails, not just an order; asked once, while nothing was answered."""
+def _answer_or_problem(
+    read: Callable[[], Answer], *, otherwise: Callable[[], Answer]
+) -> Answer | str:
+    """Return the answer, or what keeps this one from being answered while `otherwise` is.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._cleared = False
-
-    def clear(self) -> None:
-        self._cleared = True
-
-    def clear_or_stop(self, ask: Callable[[], None]) -> None:
-        with self._lock:
-            if not self._cleared:
-                ask()
-                self._cleared = True
+    Raises:
+        Unavailable: `otherwise`, which asks for what does not exist, gets no answer either.
+    """
+    try:
+        return read()
+    except Unavailable as error:
+        try:
+            otherwise()
+        except Unavailable:
+            raise error from None
+        return str(error)

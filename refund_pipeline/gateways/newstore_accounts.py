@@ -5,20 +5,35 @@ Transaction and instrument ids and metadata can hold card numbers: they are drop
 problems name paths, never values.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from refund_pipeline.domain.errors import InvalidAmount
-from refund_pipeline.domain.money import exact_amount
-from refund_pipeline.domain.payments import ISSUE_KINDS, REFUND_KINDS, PaymentTransaction
+from refund_pipeline.domain.payments import (
+    ISSUE_KINDS,
+    REFUND_KINDS,
+    PaymentAccount,
+    PaymentTransaction,
+)
+from refund_pipeline.gateways.newstore_answers import (
+    Name,
+    Text,
+    Tolerant,
+    Unreadable,
+    first_filled,
+    magnitude,
+    moment,
+    where_unreadable,
+)
 
 _GIFT_CARD = "gift_card"
 _GIFT_CARD_NUMBERS = ("number", "gift_card_number")
 _LAST = 4
-_LONGEST_NAME = 60
+_UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_ISSUED_INSTRUMENT = re.compile(f"({_UUID})-{_UUID}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,47 +43,41 @@ class AccountFailed:
     detail: str
 
 
-class _Tolerant(BaseModel):
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
-
-
-class _Transaction(_Tolerant):
-    reason: str | None = None
+class _Transaction(Tolerant):
+    reason: Name = None
     capture_amount: object = None
     refund_amount: object = None
-    currency: str | None = None
-    correlation_id: str | None = None
-    payment_method: str | None = None
-    payment_provider: str | None = None
+    currency: Name = None
+    correlation_id: Name = None
+    payment_method: Name = None
+    payment_provider: Name = None
+    created_at: Text = None
     metadata: object = Field(default=None, repr=False)
 
 
-class _Instrument(_Tolerant):
-    payment_method: str | None = None
-    payment_provider: str | None = None
-    currency: str | None = None
+class _Instrument(Tolerant):
+    id: Text = Field(default=None, repr=False)
+    payment_method: Name = None
+    payment_provider: Name = None
+    currency: Name = None
     metadata: object = Field(default=None, repr=False)
     original_transactions: list[_Transaction] | None = None
 
 
-class _Account(_Tolerant):
+class _Account(Tolerant):
     instruments: list[_Instrument] | None = None
 
 
-class _UnusableAmountError(Exception):
-    """An amount that counts is not exact money; holds its path."""
-
-
-def read_account(document: object) -> tuple[PaymentTransaction, ...] | AccountFailed:
+def read_account(document: object, *, account_id: str) -> PaymentAccount | AccountFailed:
     """Read the body of a payment account: all transactions of all instruments, in its order."""
     try:
         account = _Account.model_validate(document)
-        return tuple(_transactions(account))
-    except ValidationError as error:
-        paths = sorted({_path(detail["loc"]) for detail in error.errors(include_input=False)})
-        return AccountFailed(f"the payment account cannot be read at {', '.join(paths[:5])}")
-    except _UnusableAmountError as error:
-        return AccountFailed(f"the payment account cannot be read at {error}")
+        return PaymentAccount(
+            transactions=tuple(_transactions(account)),
+            issued_on=_issued_on(account, account_id=account_id),
+        )
+    except (ValidationError, Unreadable) as error:
+        return AccountFailed(f"the payment account cannot be read at {where_unreadable(error)}")
 
 
 def _transactions(account: _Account) -> Iterator[PaymentTransaction]:
@@ -81,42 +90,42 @@ def _transactions(account: _Account) -> Iterator[PaymentTransaction]:
 def _transaction(
     transaction: _Transaction, instrument: _Instrument, *, path: str
 ) -> PaymentTransaction:
-    kind = (transaction.reason or "").strip().lower()
-    currency = _first(transaction.currency, instrument.currency).upper()
-    method = _first(transaction.payment_method, instrument.payment_method)
+    kind = first_filled(transaction.reason).lower()
+    currency = first_filled(transaction.currency, instrument.currency).upper()
+    method = first_filled(transaction.payment_method, instrument.payment_method)
     amount = Decimal(0)
     if kind in REFUND_KINDS:
-        amount = _magnitude(transaction.refund_amount, currency, path=f"{path}.refund_amount")
+        amount = magnitude(transaction.refund_amount, currency, path=f"{path}.refund_amount")
     elif kind in ISSUE_KINDS:
-        amount = _magnitude(transaction.capture_amount, currency, path=f"{path}.capture_amount")
+        amount = magnitude(transaction.capture_amount, currency, path=f"{path}.capture_amount")
     return PaymentTransaction(
         kind=kind or "(none)",
         amount=amount,
         currency=currency,
         correlation_id=transaction.correlation_id,
         method=method,
-        provider=_first(transaction.payment_provider, instrument.payment_provider),
+        provider=first_filled(transaction.payment_provider, instrument.payment_provider),
         gift_card_last4=(
             _last4(transaction.metadata) or _last4(instrument.metadata)
             if method.lower() == _GIFT_CARD
             else None
         ),
+        created_at=moment(transaction.created_at),
     )
 
 
-def _magnitude(value: object, currency: str, *, path: str) -> Decimal:
-    """Return the magnitude; the sign is the kind's business (contract newstore 4.2)."""
-    if not currency:
-        raise _UnusableAmountError(f"{path.rpartition('.')[0]}.currency: is missing")
-    try:
-        return abs(exact_amount(value, currency))
-    except InvalidAmount as error:
-        raise _UnusableAmountError(f"{path}: {error}") from None
+def _issued_on(account: _Account, *, account_id: str) -> tuple[str, ...]:
+    """Return the other orders whose issued value is an instrument of this account.
 
-
-def _first(*candidates: str | None) -> str:
-    filled = (text.strip() for text in candidates if text is not None)
-    return next((text[:_LONGEST_NAME] for text in filled if text), "")
+    Value is issued as an instrument named `{order uuid}-{uuid}` (contract newstore 4.2). Where that
+    order is another one, it is taken for the order an exchange came from, since the exchange was
+    paid with what was issued on it (4.5). That is an inference: no field says so.
+    """
+    issuers = (
+        _ISSUED_INSTRUMENT.fullmatch((one.id or "").lower()) for one in account.instruments or ()
+    )
+    found = dict.fromkeys(issuer[1] for issuer in issuers if issuer is not None)
+    return tuple(order_id for order_id in found if order_id != account_id.lower())
 
 
 def _last4(metadata: object) -> str | None:
@@ -130,7 +139,3 @@ def _last4(metadata: object) -> str | None:
             if len(characters) > _LAST:
                 return characters[-_LAST:]
     return None
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    return "$" + "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in location)
