@@ -7,6 +7,7 @@ their host only.
 import json
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.status import Status
 from rich.table import Table
@@ -75,24 +76,25 @@ def print_integrations(
 ) -> None:
     """Print all integrations as a table, ours marked."""
     table = Table(
-        title=f"{len(integrations)} of at most {MOST_INTEGRATIONS} event stream integrations"
+        title=f"{len(integrations)} of at most {MOST_INTEGRATIONS} event stream integrations",
+        box=SIMPLE_HEAD,
     )
     for name in ("", "id", "type", "transport", "status", "filter", "window"):
         table.add_column(name, overflow="fold")
     for each in integrations:
         where = _transport(each.target) or "not shown"
         if each.target is not None:
-            where = f"{where} {each.target.shown}"
+            where = f"{where}\n{each.target.shown}"
         cells = (
             "ours" if each.integration_id == ours else "",
             each.integration_id,
             each.integration_type or "",
             where,
             each.status,
-            ", ".join((*each.event_filter, *each.entity_filter)) or "all events",
+            "\n".join((*each.event_filter, *each.entity_filter)) or "all events",
             _window(each),
         )
-        table.add_row(*(Text(_plain(cell)) for cell in cells))
+        table.add_row(*(Text(_lines(cell)) for cell in cells))
     console.print(table)
 
 
@@ -136,11 +138,14 @@ def _transport(target: Target | None) -> str | None:
 
 
 def _window(integration: Integration) -> str:
-    begins = "" if integration.starts_at is None else rfc3339(integration.starts_at)
-    ends = "" if integration.ends_at is None else rfc3339(integration.ends_at)
-    return f"{begins} to {ends}".strip() if ends else f"from {begins}" if begins else ""
+    ends = (("from", integration.starts_at), ("to", integration.ends_at))
+    return "\n".join(f"{name} {moment:%Y-%m-%d %H:%M:%SZ}" for name, moment in ends if moment)
 
 
 def _plain(text: str) -> str:
     shown = "".join(character if character.isprintable() else "?" for character in text)
     return shown if len(shown) <= _LONGEST else shown[:_LONGEST] + "..."
+
+
+def _lines(text: str) -> str:
+    return "\n".join(_plain(line) for line in text.split("\n"))
