@@ -14,6 +14,7 @@ ALLOWED = {
     "gateways": {"domain", "gateways"},
     "steps": {"domain", "gateways", "steps"},
     "orchestration": {"domain", "gateways", "steps", "orchestration"},
+    "commands": {"domain", "gateways", "steps", "orchestration", "commands"},
     "sandbox": {"sandbox"},
 }
 OUTSIDE_DOMAIN = {
