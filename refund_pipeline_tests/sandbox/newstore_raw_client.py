@@ -150,9 +150,17 @@ class Receiver:
     url: str = ""
     answer: Callable[[int], int] = lambda _number: 200
     """Number of the request, from 0 -> status."""
+    never_answers: bool = False
+    """Keeps every caller waiting until it has gone."""
     calls: list[tuple[dict[str, str], str]] = field(default_factory=list)
     """Headers and body of every request."""
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def reset(self) -> None:
+        """Answer 200 again, and forget."""
+        self.answer, self.never_answers = lambda _number: 200, False
+        with self.lock:
+            self.calls = []
 
     @property
     def bodies(self) -> list[str]:
@@ -169,6 +177,9 @@ class Receiver:
         with self.lock:
             number = len(self.calls)
             self.calls.append((dict(request.headers), body))
+        if self.never_answers:
+            await receive()
+            return
         await Response("noted", status_code=self.answer(number))(scope, receive, send)
 
 

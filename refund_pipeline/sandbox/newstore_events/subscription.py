@@ -126,9 +126,10 @@ class Subscription:
 
     def _send_after(self, pause: float, copy: _Copy) -> None:
         due = self._setting.later(pause)
-        self._setting.timetable.at(due, partial(self._arrive, copy), owner=self)
+        self._setting.timetable.at(due, partial(self._arrive, copy, due), owner=self)
 
-    def _arrive(self, copy: _Copy) -> None:
+    def _arrive(self, copy: _Copy, at: datetime) -> None:
+        """Send a copy whose time has come, or put it into the file that is next after `at`."""
         if self._transport.target == "webhook":
             self._ship((copy,))
             return
@@ -137,12 +138,12 @@ class Subscription:
                 return
             self._next_file.append(copy)
             if len(self._next_file) == 1:
-                self._setting.timetable.at(self._next_export(), self._export, owner=self)
+                self._setting.timetable.at(self._next_export(at), self._export, owner=self)
 
-    def _next_export(self) -> datetime:
+    def _next_export(self, at: datetime) -> datetime:
         every = self._setting.rules.export_every_seconds / self._setting.time_scale
         cadence = timedelta(seconds=every)
-        return self._since + ((self._setting.clock() - self._since) // cadence + 1) * cadence
+        return self._since + ((at - self._since) // cadence + 1) * cadence
 
     def _export(self) -> None:
         with self._setting.changed:
