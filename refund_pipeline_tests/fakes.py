@@ -284,6 +284,7 @@ class FakeNewStore:
 
     def __init__(self, attribution: Attribution = Attribution.REST) -> None:
         self.attribution = attribution
+        self.attribution_reason = "a test"
         self.known: dict[str, Order | OrderFailed] = {}
         self.accounts: dict[str, tuple[PaymentTransaction, ...] | AccountFailed] = {}
         self.graphql_accounts: dict[str, tuple[PaymentTransaction, ...]] = {}

@@ -98,7 +98,7 @@ def fixed_choice(setting: AttributionSetting) -> Choice | None:
             return Choice(Attribution.GRAPHQL_ONLY, selection, "chosen by setting")
         case _:
             allowed = ", ".join(get_args(AttributionSetting))
-            raise Misconfigured(f"the attribution of NewStore's payments is one of {allowed}")
+            raise Misconfigured(f"NEWSTORE_ATTRIBUTION must be one of {allowed}")
 
 
 def choose(introspection: GraphqlAnswer) -> Choice:

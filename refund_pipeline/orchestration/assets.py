@@ -108,7 +108,7 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
                 metadata={
                     "looked_at": fetched.looked_at,
                     **{f"now_{name}": count for name, count in fetched.results.items()},
-                    "attribution": fetched.attribution.value if fetched.attribution else "none",
+                    "attribution": fetched.attribution or "nothing to ask",
                     "newstore_requests": fetched.requests,
                     "newstore_requests_per_refund": round(
                         fetched.requests / max(fetched.looked_at, 1), 3

@@ -10,7 +10,7 @@ import time
 from dataclasses import fields
 from datetime import date, datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from refund_pipeline.gateways.ledger.ledger import Ledger
     from refund_pipeline.gateways.mapping_file import LoadedMapping
     from refund_pipeline.gateways.netsuite import NetSuite
-    from refund_pipeline.gateways.newstore import NewStore
+    from refund_pipeline.gateways.newstore import AttributionSetting, NewStore
     from refund_pipeline.gateways.newstore_subscriptions import Subscriptions
 
 DEFAULT_NETSUITE_CONCURRENCY = 2
@@ -143,13 +143,22 @@ class NewStoreResource(dg.ConfigurableResource):
     client_secret: str
     tenant: str
     batch_size: int = Field(default=50, ge=1, le=100, description="Orders per GraphQL request.")
+    attribution: str = Field(
+        default="auto",
+        description="How payments are told apart: auto, rest or graphql_only (docs/operations.md).",
+    )
     _newstore: "NewStore | None" = PrivateAttr(default=None)
 
     def open(self) -> "NewStore":
-        """Return the client; its token is shared by all steps of the run."""
+        """Return the client; its token is shared by all steps of the run.
+
+        Raises:
+            Misconfigured: NEWSTORE_ATTRIBUTION is none of the ways there are.
+        """
         if self._newstore is None:
             from refund_pipeline.gateways.newstore import NewStore
 
+            home = _dagster_home()
             self._newstore = NewStore(
                 base_url=self.base_url,
                 token_url=self.token_url,
@@ -157,6 +166,8 @@ class NewStoreResource(dg.ConfigurableResource):
                 client_secret=self.client_secret,
                 tenant=self.tenant,
                 batch_size=self.batch_size,
+                attribution=cast("AttributionSetting", self.attribution),
+                block_file=home / "newstore_blocked" if home else None,
             )
         return self._newstore
 
@@ -179,10 +190,12 @@ class SubscriptionResource(dg.ConfigurableResource):
         """
         if self._subscriptions is None:
             from refund_pipeline.gateways.newstore_api import NewStoreApi
+            from refund_pipeline.gateways.newstore_block import BLOCK_FILE
             from refund_pipeline.gateways.newstore_integrations import checked_id
             from refund_pipeline.gateways.newstore_subscriptions import Subscriptions
 
             checked_id(self.integration_id, name="NEWSTORE_INTEGRATION_ID")
+            home = _dagster_home()
             self._subscriptions = Subscriptions(
                 NewStoreApi(
                     base_url=self.base_url,
@@ -190,6 +203,7 @@ class SubscriptionResource(dg.ConfigurableResource):
                     client_id=self.client_id,
                     client_secret=self.client_secret,
                     concurrency=1,
+                    block_file=home / BLOCK_FILE if home else None,
                 )
             )
         return self._subscriptions
@@ -293,6 +307,7 @@ def default_resources() -> dict[str, object]:
             client_id=dg.EnvVar("NEWSTORE_CLIENT_ID"),
             client_secret=dg.EnvVar("NEWSTORE_CLIENT_SECRET"),
             tenant=dg.EnvVar("REFUNDS_TENANT"),
+            attribution=os.environ.get("NEWSTORE_ATTRIBUTION", "").strip() or "auto",
         ),
         "subscription": SubscriptionResource(
             base_url=dg.EnvVar("NEWSTORE_BASE_URL"),

@@ -39,6 +39,10 @@ class PaymentSource(Protocol):
         """How this tenant's payment transactions are told apart."""
 
     @property
+    def attribution_reason(self) -> str:
+        """Why it is this one, for people."""
+
+    @property
     def requests_made(self) -> int:
         """How many requests were made so far."""
 

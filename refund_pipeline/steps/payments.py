@@ -12,7 +12,7 @@ from datetime import date, datetime
 
 from refund_pipeline.domain.building import skip_reason
 from refund_pipeline.domain.mapping import Mapping as RefundMapping
-from refund_pipeline.domain.payments import Attribution, PaymentsAvailable
+from refund_pipeline.domain.payments import PaymentsAvailable
 from refund_pipeline.domain.retry_policy import next_attempt
 from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline.gateways.ledger.rows import PaymentRow, PaymentWork
@@ -28,8 +28,8 @@ class PaymentsFetched:
     looked_at: int
     results: dict[str, int]
     requests: int
-    attribution: Attribution | None
-    """None when there was nothing to ask."""
+    attribution: str | None
+    """How payments were told apart, and why so; None when there was nothing to ask."""
 
 
 def fetch_payments(
@@ -72,7 +72,9 @@ def fetch_payments(
         looked_at=len(work),
         results=dict(results),
         requests=newstore.requests_made - before,
-        attribution=newstore.attribution if work else None,
+        attribution=(
+            f"{newstore.attribution.value}: {newstore.attribution_reason}" if work else None
+        ),
     )
 
 
