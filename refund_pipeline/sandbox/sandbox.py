@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import requests
 
@@ -55,13 +55,16 @@ class Sandbox:
         tenant: str = "demo",
         clock: Callable[[], datetime] = utc_now,
         state: Path | None = None,
+        show_correlation_id: bool = False,
     ) -> None:
         self.tenant = tenant
         self._clock = clock
         self._state = state
         self._running = contextlib.ExitStack()
         self.landing = LandingSandbox(tenant=tenant, seed=seed)
-        self.newstore = NewStoreSandbox(tenant=tenant, clock=clock)
+        self.newstore = NewStoreSandbox(
+            tenant=tenant, clock=clock, show_correlation_id=show_correlation_id
+        )
         self.netsuite = NetSuiteSandbox(clock=clock)
         self.retailer = Retailer(seed, self.newstore, self.netsuite, self.landing)
 
@@ -98,8 +101,10 @@ class Sandbox:
             scenarios, newstore=self.newstore, netsuite=self.netsuite, landing=self.landing
         )
 
-    def environment(self) -> dict[str, str]:
-        """Return every variable the pipeline needs but the ledger's; writes the private key file.
+    def environment(self, auth: Literal["oauth2", "tba"] = "oauth2") -> dict[str, str]:
+        """Return every variable the pipeline needs but the ledger's; `auth` is the way to NetSuite.
+
+        For oauth2 it writes the private key file.
 
         Raises:
             FileNotFoundError: the example mapping is not where a checkout has it.
@@ -120,10 +125,8 @@ class Sandbox:
             "NEWSTORE_CLIENT_SECRET": self.newstore.client_secret,
             "NETSUITE_ACCOUNT": self.netsuite.account,
             "NETSUITE_BASE_URL": self.netsuite.base_url,
-            "NETSUITE_AUTH": "oauth2",
-            "NETSUITE_CLIENT_ID": self.netsuite.client_id,
-            "NETSUITE_CERTIFICATE_ID": self.netsuite.certificate_id,
-            "NETSUITE_PRIVATE_KEY_FILE": str(self._key_file()),
+            "NETSUITE_AUTH": auth,
+            **(self._oauth2() if auth == "oauth2" else self._tba()),
         }
 
     def check_answers(self) -> None:
@@ -148,6 +151,21 @@ class Sandbox:
                 f"the sandbox does not answer as it should: NewStore's token endpoint "
                 f"{token.status_code}, NetSuite {stranger.status_code}"
             )
+
+    def _oauth2(self) -> dict[str, str]:
+        return {
+            "NETSUITE_CLIENT_ID": self.netsuite.client_id,
+            "NETSUITE_CERTIFICATE_ID": self.netsuite.certificate_id,
+            "NETSUITE_PRIVATE_KEY_FILE": str(self._key_file()),
+        }
+
+    def _tba(self) -> dict[str, str]:
+        return {
+            "NETSUITE_CONSUMER_KEY": self.netsuite.consumer_key,
+            "NETSUITE_CONSUMER_SECRET": self.netsuite.consumer_secret,
+            "NETSUITE_TOKEN_ID": self.netsuite.token_id,
+            "NETSUITE_TOKEN_SECRET": self.netsuite.token_secret,
+        }
 
     def _key_file(self) -> Path:
         if self._state is None:
