@@ -9,6 +9,7 @@ import time as machine
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from typing_extensions import assert_never
@@ -97,8 +98,10 @@ def chosen_integration_id(asked: str | None) -> str:
 def subscriptions() -> Iterator["Subscriptions"]:
     """Open the integrations API for the length of a `with` block."""
     from refund_pipeline.gateways.newstore_api import NewStoreApi
+    from refund_pipeline.gateways.newstore_block import BLOCK_FILE
     from refund_pipeline.gateways.newstore_subscriptions import Subscriptions
 
+    home = optional("DAGSTER_HOME")
     opened = Subscriptions(
         NewStoreApi(
             base_url=required("NEWSTORE_BASE_URL"),
@@ -106,6 +109,7 @@ def subscriptions() -> Iterator["Subscriptions"]:
             client_id=required("NEWSTORE_CLIENT_ID"),
             client_secret=required("NEWSTORE_CLIENT_SECRET"),
             concurrency=1,
+            block_file=Path(home) / BLOCK_FILE if home else None,
         )
     )
     try:

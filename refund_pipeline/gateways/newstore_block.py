@@ -15,6 +15,8 @@ from typing import Any
 
 from refund_pipeline.gateways.http import Answer, Http
 
+BLOCK_FILE = "newstore_blocked"
+"""The small file's name in DAGSTER_HOME."""
 _BLOCK_SECONDS = 300.0
 _FORBIDDEN = 403
 

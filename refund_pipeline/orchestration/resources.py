@@ -157,6 +157,7 @@ class NewStoreResource(dg.ConfigurableResource):
         """
         if self._newstore is None:
             from refund_pipeline.gateways.newstore import NewStore
+            from refund_pipeline.gateways.newstore_block import BLOCK_FILE
 
             home = _dagster_home()
             self._newstore = NewStore(
@@ -167,7 +168,7 @@ class NewStoreResource(dg.ConfigurableResource):
                 tenant=self.tenant,
                 batch_size=self.batch_size,
                 attribution=cast("AttributionSetting", self.attribution),
-                block_file=home / "newstore_blocked" if home else None,
+                block_file=home / BLOCK_FILE if home else None,
             )
         return self._newstore
 

@@ -85,6 +85,7 @@ def run(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> Run:
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
     clock = FakeClock()
 
     def invoke(*arguments: str, replies: tuple[Reply, ...] = (), typed: str = "") -> Result:
@@ -169,6 +170,15 @@ def test_the_exit_code_of_status_tells_running_from_not_and_from_not_known(
     assert result.exit_code == code
     assert sentence in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_a_block_is_kept_for_the_job_and_the_next_command(
+    run: Run, server, monkeypatch, tmp_path
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    assert run("status", replies=(Reply(403, b"<html>blocked"),)).exit_code == 3
+    assert "blocks this address" in run("status", replies=(json_reply([shown()]),)).stderr
+    assert server.seen == []
 
 
 def test_status_without_an_id_shows_what_there_is(run: Run, monkeypatch) -> None:
