@@ -21,8 +21,8 @@ from refund_pipeline.sandbox.landing import LandingSandbox
 from refund_pipeline.sandbox.netsuite.server import NetSuiteSandbox
 from refund_pipeline.sandbox.newstore import NewStoreSandbox, utc_now
 from refund_pipeline.sandbox.retailer import Retailer
+from refund_pipeline.sandbox.running import Days, Scenarios
 from refund_pipeline.sandbox.scenarios.library import scenarios_named
-from refund_pipeline.sandbox.scenarios.listing import programme
 from refund_pipeline.sandbox.scenarios.staged import StagedScenario
 from refund_pipeline.sandbox.scenarios.staging import stage
 from refund_pipeline.sandbox.scenarios.timeline import Timeline
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 MAPPING = Path(__file__).resolve().parents[2] / "mappings" / "example.yaml"
 _KEY_FILE = "netsuite_private_key.pem"
 _HISTORY = timedelta(days=30)
-_LATE = timedelta(seconds=25)
-"""Every second new refund's payments come this much later: long enough to need a run retry."""
 _ANSWER_SECONDS = 10
 
 
@@ -217,7 +215,11 @@ def run_until_stopped(
             stage(name, scenario, at=now, seed=seed, tenant=sandbox.tenant)
             for name, scenario in wanted.items()
         ]
-        happening = _Scenarios(sandbox, staged) if staged else _Days(sandbox, now, interval)
+        happening = (
+            Scenarios(sandbox.timeline(staged), staged)
+            if staged
+            else Days(sandbox.retailer, now, interval)
+        )
         environment = sandbox.environment()
         sandbox.check_answers()
         for name, value in environment.items():
@@ -231,46 +233,6 @@ def run_until_stopped(
         if beside is not None:
             ending.callback(beside(environment).stop)
         happening.go_on(stopped)
-
-
-class _Days:
-    """A week of history, a demo day, and then one refund after another, every second paid late."""
-
-    def __init__(self, sandbox: Sandbox, now: datetime, interval: float) -> None:
-        self._retailer = sandbox.retailer
-        self._interval = interval
-        self._retailer.history(now)
-        day = self._retailer.demo_day(now)
-        self.announcement = [
-            f"{len(day.refunds)} refunds landed today; one more every {interval:.0f} s"
-        ]
-
-    def go_on(self, stopped: threading.Event) -> None:
-        """Land new refunds until stopped."""
-        late = False
-        while not stopped.wait(self._interval):
-            at = utc_now()
-            paid = at + _LATE if late else at
-            refund = self._retailer.any_refund(at, payments_available_at=paid)
-            self._retailer.land(refund, at=at)
-            late = not late
-
-
-class _Scenarios:
-    """Scenarios and nothing else."""
-
-    def __init__(self, sandbox: Sandbox, staged: Sequence[StagedScenario]) -> None:
-        self._timeline = sandbox.timeline(staged)
-        self.announcement = [line for one in staged for line in programme(one)]
-
-    def go_on(self, stopped: threading.Event) -> None:
-        """Let happen what is due until stopped."""
-        while True:
-            self._timeline.play(utc_now())
-            next_at = self._timeline.next_at
-            wait = None if next_at is None else max((next_at - utc_now()).total_seconds(), 0)
-            if stopped.wait(wait):
-                return
 
 
 @contextlib.contextmanager
