@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,9 @@ from refund_pipeline.sandbox.newstore_events.stream import EventStream
 from refund_pipeline.sandbox.newstore_faults import Audit, Faults
 from refund_pipeline.sandbox.newstore_front import Front
 from refund_pipeline.sandbox.newstore_graphql import GraphQl
+from refund_pipeline.sandbox.newstore_limits import RateLimits
 from refund_pipeline.sandbox.newstore_model import PaymentLeg, Poison, RefundRequest, SandboxOrder
+from refund_pipeline.sandbox.newstore_money import MoneySpelling
 from refund_pipeline.sandbox.newstore_tokens import TokenService
 from refund_pipeline.sandbox.serving import LoopbackServer
 
@@ -63,6 +65,7 @@ class NewStoreSandbox:
         self.clock = clock
         self.faults = Faults(clock)
         self.audit = Audit()
+        self.limits = RateLimits(clock)
         self.stream = EventStream(
             tenant=tenant,
             clock=clock,
@@ -82,6 +85,7 @@ class NewStoreSandbox:
             orders=self._orders,
             clock=clock,
             stream=self.stream,
+            limits=self.limits,
         )
         self.page_size = page_size
         self._server = LoopbackServer(self._front, port=port)
@@ -122,8 +126,29 @@ class NewStoreSandbox:
         self._front.page_size = size
 
     @property
+    def graphql_lag(self) -> timedelta:
+        """How far GraphQL is behind the REST APIs and the event stream; may be set at any time.
+
+        Whatever appears at a time appears in GraphQL so much later: orders, accounts, legs.
+        """
+        return self._front.graphql_lag
+
+    @graphql_lag.setter
+    def graphql_lag(self, lag: timedelta) -> None:
+        self._front.graphql_lag = lag
+
+    @property
+    def money_spelling(self) -> MoneySpelling:
+        """How GraphQL spells money; may be set at any time."""
+        return self._front.money_spelling
+
+    @money_spelling.setter
+    def money_spelling(self, spelling: MoneySpelling) -> None:
+        self._front.money_spelling = spelling
+
+    @property
     def requests(self) -> Counter[str]:
-        """Requests by kind: `token`, `graphql`, `payment_account`, `refunds`, `unknown`."""
+        """Requests by kind, as `Audit.counts` names them."""
         return self.audit.counts
 
     def start(self) -> None:

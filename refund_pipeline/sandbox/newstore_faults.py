@@ -100,6 +100,10 @@ class AuditEntry:
     path: str
     status: int
     orders: int = 0
+    address: str = ""
+    """The client's, without its port."""
+    blocked: bool = False
+    """Whether the address was blocked when it called."""
 
 
 class Audit:
@@ -117,8 +121,17 @@ class Audit:
 
     @property
     def counts(self) -> Counter[str]:
-        """Requests by kind: `token`, `graphql`, `payment_account`, `refunds`, `unknown`."""
+        """Requests by kind, answered or not.
+
+        `token`, `graphql`, `payment_account`, `refunds`, `integrations`, `published_events`,
+        `unknown`.
+        """
         return Counter(entry.kind for entry in self.entries)
+
+    @property
+    def while_blocked(self) -> int:
+        """Requests that came although their address was blocked: a client that hammers."""
+        return sum(entry.blocked for entry in self.entries)
 
     def note(self, entry: AuditEntry) -> None:
         """Record a finished request."""

@@ -1,4 +1,4 @@
-"""Where HTTP meets the NewStore sandbox: outages, tokens, faults, routes, audit - in this order.
+"""Where HTTP meets the NewStore sandbox: blocks, outages, tokens, faults, limits, routes, audit.
 
 Everything runs on the server's event loop, so two requests never interleave inside one.
 """
@@ -6,7 +6,7 @@ Everything runs on the server's event loop, so two requests never interleave ins
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -22,7 +22,9 @@ from refund_pipeline.sandbox.newstore_events.api import (
 from refund_pipeline.sandbox.newstore_events.stream import EventStream
 from refund_pipeline.sandbox.newstore_faults import NO_ANSWER, Audit, AuditEntry, Fault, Faults
 from refund_pipeline.sandbox.newstore_graphql import Asked, GraphQl, failed_query
+from refund_pipeline.sandbox.newstore_limits import RateLimits
 from refund_pipeline.sandbox.newstore_model import SandboxOrder
+from refund_pipeline.sandbox.newstore_money import MoneySpelling, MoneyWriter
 from refund_pipeline.sandbox.newstore_payments import account_body, refund_body
 from refund_pipeline.sandbox.newstore_tokens import TokenService
 from refund_pipeline.sandbox.serving import drop_connection
@@ -43,7 +45,10 @@ class Front:
     orders: Mapping[str, SandboxOrder]
     clock: Callable[[], datetime]
     stream: EventStream
+    limits: RateLimits
     page_size: int = 100
+    graphql_lag: timedelta = timedelta(0)
+    money_spelling: MoneySpelling = "as_kept"
 
     @property
     def token_path(self) -> str:
@@ -60,17 +65,30 @@ class Front:
         except ClientDisconnect:
             return
         path = request.url.path
-        kind = self._kind(path)
+        kind, address = self._kind(path), request.client.host if request.client else ""
         asked = Asked(
-            now=self.clock(),
+            now=self.clock() - (self.graphql_lag if kind == "graphql" else timedelta(0)),
             tenant=self.tenant,
             orders=self.orders,
             page_size=self.page_size,
             render_zone="force-render-timezone" in request.headers,
+            money=MoneyWriter(self.money_spelling),
         )
-        response = await self._answer(request, kind, asked)
-        status = response.status_code if response else NO_ANSWER
-        self.audit.note(AuditEntry(kind, request.method, path, status, asked.orders_asked))
+        blocked = self.limits.blocks(address)
+        response = (
+            page(403, "Request blocked") if blocked else await self._answer(request, kind, asked)
+        )
+        self.audit.note(
+            AuditEntry(
+                kind=kind,
+                method=request.method,
+                path=path,
+                status=response.status_code if response else NO_ANSWER,
+                orders=asked.orders_asked,
+                address=address,
+                blocked=blocked,
+            )
+        )
         if response is None:
             await drop_connection(scope)
         else:
@@ -96,7 +114,7 @@ class Front:
             return await self._token(request)
         if self.faults.strikes(Fault.LOST_ANSWER):
             return None
-        refused = self._fault() or self.tokens.refusal(request)
+        refused = self._fault() or self._too_many() or self.tokens.refusal(request)
         if refused is not None:
             return refused
         return await self._let_in(request, kind, asked)
@@ -122,11 +140,14 @@ class Front:
         if self.faults.strikes(Fault.BLOCKED_ADDRESS):
             return page(403, "Request blocked")
         if self.faults.strikes(Fault.TOO_MANY_REQUESTS):
-            after = {"Retry-After": str(self.faults.retry_after)}
-            return JSONResponse({"message": "Too many requests"}, status_code=429, headers=after)
+            return _too_many(self.faults.retry_after)
         if self.faults.strikes(Fault.SERVER_ERROR):
             return page(500, "Internal Server Error")
         return None
+
+    def _too_many(self) -> Response | None:
+        after = self.limits.retry_after()
+        return None if after is None else _too_many(after)
 
     async def _query(self, request: Request, asked: Asked) -> Response:
         if request.method != "POST":
@@ -136,8 +157,11 @@ class Front:
             return refusal(415, "unsupported_media_type", "Content-Type must be application/json")
         if self.faults.strikes(Fault.FAILED_QUERY):
             return JSONResponse(failed_query())
+        return self._executed(await request.body(), asked)
+
+    def _executed(self, text: bytes, asked: Asked) -> Response:
         try:
-            body: Any = json.loads(await request.body())
+            body: Any = json.loads(text)
         except ValueError:
             body = None
         if not isinstance(body, dict) or not isinstance(body.get("query"), str):
@@ -148,6 +172,8 @@ class Front:
             return JSONResponse({"errors": [{"message": message}]}, status_code=400)
         operation = body.get("operationName")
         status, answer = self.graphql.execute(body["query"], variables, operation, asked)
+        if self.money_spelling == "number":
+            return exact(answer, status)
         return JSONResponse(answer, status_code=status)
 
     def _read(self, request: Request, kind: str, asked: Asked) -> Response:
@@ -179,3 +205,8 @@ class Front:
     def _own(self, order_id: str) -> SandboxOrder | None:
         order = self.orders.get(order_id)
         return order if order and order.tenant in {None, self.tenant} else None
+
+
+def _too_many(retry_after: int) -> Response:
+    headers = {"Retry-After": str(retry_after)}
+    return JSONResponse({"message": "Too many requests"}, status_code=429, headers=headers)

@@ -1,18 +1,17 @@
 """NewStore's GraphQL endpoint, executed by graphql-core over `newstore_schema.graphql`.
 
 What an order looks like is decided here; HTTP, tokens and faults are not (`newstore_front.py`).
-Money is text, and times have no offset (contract 3.2, 3.4).
+Times have no offset (contract 3.2); how money is spelled is `newstore_money.py`, and pages are
+`newstore_connections.py`.
 """
 
-import base64
-import binascii
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -28,15 +27,15 @@ from graphql import (
     validate,
 )
 
+from refund_pipeline.sandbox.newstore_connections import View, connection
 from refund_pipeline.sandbox.newstore_model import PaymentLeg, Poison, SandboxItem, SandboxOrder
+from refund_pipeline.sandbox.newstore_money import MoneyWriter
 from refund_pipeline.sandbox.newstore_payments import Instrument, instruments_of, signed_amount
 
 MOST_ORDERS = 100
 """Orders per request; no limit is known, 100 were seen (contract 6), so more is refused."""
 
 _CORRELATION = "extend type PaymentAccountTransaction { correlationId: String }"
-
-View: TypeAlias = dict[str, Any]
 
 
 class WholeRequestFailed(Exception):
@@ -52,6 +51,7 @@ class Asked:
     orders: Mapping[str, SandboxOrder]
     page_size: int
     render_zone: bool
+    money: MoneyWriter
     orders_asked: int = field(default=0)
 
 
@@ -134,7 +134,7 @@ def _orders(info: GraphQLResolveInfo, **arguments: Any) -> View:
         if _is_visible(order, asked)
     ]
     arguments["first"] = min(arguments.get("first") or MOST_ORDERS, MOST_ORDERS)
-    page = _connection(everyone, asked)(info, **arguments)
+    page = _page(everyone, asked)(info, **arguments)
     asked.orders_asked += len(page["nodes"])
     for edge in page["edges"]:
         edge["node"] = _order_view(edge["node"]["order"], asked)
@@ -153,6 +153,7 @@ def _order_view(order: SandboxOrder, asked: Asked) -> View:
     if order.poison is Poison.ORDER:
         raise GraphQLError("Internal error: the order could not be read.")
     taxes = sum((item.tax for item in order.items), Decimal(0))
+    money = asked.money.write
     account = _account_view(order, asked) if order.account_visible(asked.now) else None
     return {
         "id": order.id,
@@ -168,33 +169,35 @@ def _order_view(order: SandboxOrder, asked: Asked) -> View:
         "customerEmail": order.customer_email,
         "taxExempt": False,
         "taxStrategy": "tax_included",
-        "taxTotal": str(taxes),
-        "subtotal": str(order.total - taxes),
-        "grandTotal": str(order.total),
-        "shippingTax": "0",
-        "shippingTotal": "0",
+        "taxTotal": money(taxes),
+        "subtotal": money(order.total - taxes),
+        "grandTotal": money(order.total),
+        "shippingTax": money(Decimal(0)),
+        "shippingTotal": money(Decimal(0)),
         "paymentAccount": account,
-        "items": _connection(
-            [_item_view(order, number, item) for number, item in enumerate(order.items)], asked
+        "items": _page(
+            [_item_view(order, number, item, asked) for number, item in enumerate(order.items)],
+            asked,
         ),
-        "discounts": _connection([], asked),
-        "addresses": _connection(_addresses(order), asked),
-        "extendedAttributes": _connection(
+        "discounts": _page([], asked),
+        "addresses": _page(_addresses(order), asked),
+        "extendedAttributes": _page(
             [{"name": name, "value": value} for name, value in order.extended_attributes], asked
         ),
     }
 
 
-def _item_view(order: SandboxOrder, number: int, item: SandboxItem) -> View:
+def _item_view(order: SandboxOrder, number: int, item: SandboxItem, asked: Asked) -> View:
+    money = asked.money.write
     return {
         "id": f"{order.id}-{number}",
         "productId": item.product_id,
         "quantity": item.quantity,
-        "pricebookPrice": str(item.price),
-        "listPrice": str(item.price),
-        "itemDiscounts": str(item.item_discounts),
-        "orderDiscounts": str(item.order_discounts),
-        "tax": str(item.tax),
+        "pricebookPrice": money(item.price),
+        "listPrice": money(item.price),
+        "itemDiscounts": money(item.item_discounts),
+        "orderDiscounts": money(item.order_discounts),
+        "tax": money(item.tax),
         "shippingServiceLevel": item.shipping_service_level,
         "fulfillmentLocationId": item.fulfillment_location_id,
         "status": item.status,
@@ -213,8 +216,8 @@ def _account_view(order: SandboxOrder, asked: Asked) -> View:
     instruments = [_instrument_view(one, asked) for one in instruments_of(order, asked.now)]
     transactions = [one for view in instruments for one in view["legs"]]
     return {
-        "instruments": _connection(instruments, asked),
-        "transactions": _connection(transactions, asked),
+        "instruments": _page(instruments, asked),
+        "transactions": _page(transactions, asked),
     }
 
 
@@ -225,14 +228,14 @@ def _instrument_view(instrument: Instrument, asked: Asked) -> View:
         "paymentProvider": instrument.provider,
         "paymentWallet": instrument.wallet,
     }
-    view["legs"] = [_leg_view(leg, view) for leg in instrument.legs]
-    view["paymentAccountTransactions"] = _connection(view["legs"], asked)
+    view["legs"] = [_leg_view(leg, view, asked) for leg in instrument.legs]
+    view["paymentAccountTransactions"] = _page(view["legs"], asked)
     return view
 
 
-def _leg_view(leg: PaymentLeg, instrument: View) -> View:
+def _leg_view(leg: PaymentLeg, instrument: View, asked: Asked) -> View:
     return {
-        "amount": str(signed_amount(leg)),
+        "amount": asked.money.write(signed_amount(leg)),
         "currency": leg.currency,
         "transactionType": leg.kind,
         "correlationId": leg.correlation_id,
@@ -245,62 +248,5 @@ def _time(moment: datetime, asked: Asked) -> str:
     return text + "Z" if asked.render_zone else text
 
 
-def _connection(nodes: Sequence[View], asked: Asked) -> Callable[..., View]:
-    """Return the resolver of a connection; a page is never longer than the sandbox's page size."""
-
-    def resolve(_info: GraphQLResolveInfo, **arguments: Any) -> View:
-        found = [node for node in nodes if _fits(node, arguments.get("filter") or {})]
-        first = arguments.get("first")
-        if first is not None and first < 0:
-            raise GraphQLError("first must not be negative")
-        start = _position(arguments.get("after"))
-        end = start + (asked.page_size if first is None else min(first, asked.page_size))
-        edges = [
-            {"cursor": _cursor(start + offset + 1), "node": node}
-            for offset, node in enumerate(found[start:end])
-        ]
-        return {
-            "nodes": [edge["node"] for edge in edges],
-            "edges": edges,
-            "totalCount": len(found),
-            "pageInfo": {
-                "hasNextPage": end < len(found),
-                "endCursor": edges[-1]["cursor"] if edges else None,
-            },
-        }
-
-    return resolve
-
-
-def _fits(node: View, conditions: Mapping[str, Mapping[str, Any]]) -> bool:
-    return all(
-        _holds(node[name], operator, wanted)
-        for name, operators in conditions.items()
-        for operator, wanted in operators.items()
-    )
-
-
-def _holds(value: object, operator: str, wanted: Any) -> bool:
-    match operator:
-        case "equalTo":
-            return bool(value == wanted)
-        case "in":
-            return value in wanted
-        case "notIn":
-            return value not in wanted
-        case _:  # isNull
-            return (value is None) is wanted
-
-
-def _cursor(position: int) -> str:
-    return base64.b64encode(f'["natural",{position}]'.encode()).decode()
-
-
-def _position(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    try:
-        text = base64.b64decode(cursor, validate=True).decode()
-        return int(text.removeprefix('["natural",').removesuffix("]"))
-    except (binascii.Error, ValueError):
-        raise GraphQLError("Invalid cursor.") from None
+def _page(nodes: list[View], asked: Asked) -> Callable[..., View]:
+    return connection(nodes, page_size=asked.page_size)

@@ -81,11 +81,8 @@ def instruments_of(order: SandboxOrder, now: datetime) -> list[Instrument]:
 
 
 def signed_amount(leg: PaymentLeg) -> Decimal:
-    """Return a leg's amount as GraphQL shows it: with the sign it has in the REST account.
-
-    GraphQL reads a numeric column, and that has no negative zero; REST has (contract 4.2).
-    """
-    return leg.amount * _GRAPHQL_SIGNS[leg.kind] if leg.amount else abs(leg.amount)
+    """Return a leg's amount as GraphQL shows it: with the sign it has in the REST account."""
+    return leg.amount * _GRAPHQL_SIGNS[leg.kind]
 
 
 def account_body(order: SandboxOrder, now: datetime) -> JsonValue:
