@@ -1,4 +1,4 @@
-"""NetSuite against the sandbox: refunds are posted, found and looked up, lost answers too.
+"""NetSuite against the sandbox, by both ways to authenticate: posting, finding, lost answers too.
 
 The tests share a sandbox and its token, since a new one costs 0.4 s, and each takes new refunds;
 those that count every request or break the account have their own.
@@ -24,23 +24,26 @@ from refund_pipeline.domain.outcomes import (
     found_records,
 )
 from refund_pipeline.domain.transactions import Origin, RefundTransaction
-from refund_pipeline.gateways.http import Http, RetryPolicy
 from refund_pipeline.gateways.netsuite import NetSuite
-from refund_pipeline.gateways.netsuite_oauth2 import OAuth2ClientCredentials
 from refund_pipeline.sandbox.netsuite.ledger import TransactionType
 from refund_pipeline.sandbox.netsuite.records import StoredCashRefund
 from refund_pipeline.sandbox.netsuite.server import NetSuiteSandbox
 from refund_pipeline_tests.fakes import DAY, transaction
+from refund_pipeline_tests.gateways.netsuite_logins import AT_ONCE, BOTH, login
 
-AT_ONCE = RetryPolicy(attempts=3, first_pause=0.0, longest_pause=0.0)
 FIELDS = ("custbody_nst_order_number", "custbody_nst_refund_id")
 
 
 NUMBERS = itertools.count()
 
 
+@pytest.fixture(scope="module", params=BOTH)
+def auth(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def shared_sandbox() -> Iterator[NetSuiteSandbox]:
+def shared_sandbox(auth: str) -> Iterator[NetSuiteSandbox]:
     with NetSuiteSandbox() as running:
         yield running
 
@@ -49,6 +52,7 @@ def shared_sandbox() -> Iterator[NetSuiteSandbox]:
 def sandbox(shared_sandbox: NetSuiteSandbox) -> Iterator[NetSuiteSandbox]:
     yield shared_sandbox
     shared_sandbox.faults.end_outage()
+    assert shared_sandbox.logins.failures == []
 
 
 @pytest.fixture
@@ -57,19 +61,12 @@ def own_sandbox() -> Iterator[NetSuiteSandbox]:
         yield running
 
 
-def netsuite_of(sandbox: NetSuiteSandbox, **changes: Any) -> NetSuite:
+def netsuite_of(sandbox: NetSuiteSandbox, auth: str = "oauth2", **changes: Any) -> NetSuite:
     return NetSuite(
         **{
             "account": sandbox.account,
             "base_url": sandbox.base_url,
-            "authenticator": OAuth2ClientCredentials(
-                account=sandbox.account,
-                base_url=sandbox.base_url,
-                client_id=sandbox.client_id,
-                certificate_id=sandbox.certificate_id,
-                private_key_pem=sandbox.private_key_pem,
-                http=Http("NetSuite", policy=AT_ONCE),
-            ),
+            "authenticator": login(sandbox, auth),
             "custom_fields": FIELDS,
             "read_seconds": 10,
             "policy": AT_ONCE,
@@ -79,8 +76,8 @@ def netsuite_of(sandbox: NetSuiteSandbox, **changes: Any) -> NetSuite:
 
 
 @pytest.fixture(scope="module")
-def netsuite(shared_sandbox: NetSuiteSandbox) -> NetSuite:
-    return netsuite_of(shared_sandbox)
+def netsuite(shared_sandbox: NetSuiteSandbox, auth: str) -> NetSuite:
+    return netsuite_of(shared_sandbox, auth)
 
 
 def new_refund() -> RefundTransaction:
@@ -163,8 +160,9 @@ def test_an_amount_arrives_exactly_in_each_currency(sandbox, netsuite, currency,
         assert differences(refund, record) == ()
 
 
-def test_twelve_refunds_over_three_threads_make_one_record_each(own_sandbox):
-    netsuite = netsuite_of(own_sandbox)
+@pytest.mark.parametrize(("auth", "tokens"), [("oauth2", {"POST token": 1}), ("tba", {})])
+def test_twelve_refunds_over_three_threads_make_one_record_each(own_sandbox, auth, tokens):
+    netsuite = netsuite_of(own_sandbox, auth)
     refunds = [sold(own_sandbox) for _ in range(12)]
     outcomes: dict[str, object] = {}
 
@@ -182,8 +180,9 @@ def test_twelve_refunds_over_three_threads_make_one_record_each(own_sandbox):
     assert stored == outcomes
     assert set(stored) == {refund.external_id for refund in refunds}
     assert len(own_sandbox.cash_refunds()) == 12
-    assert own_sandbox.audit.counts == {"POST cashRefund": 12, "POST token": 1}
-    assert netsuite.requests_made == 13
+    assert own_sandbox.audit.counts == {"POST cashRefund": 12, **tokens}
+    assert own_sandbox.logins.failures == []
+    assert netsuite.requests_made == 12 + sum(tokens.values())
 
 
 # Outcomes of a post
@@ -380,8 +379,8 @@ def test_a_record_the_index_does_not_show_yet_is_looked_up_all_the_same():
         assert netsuite.look_up(refund.external_id) is not None
 
 
-def test_a_custom_field_suiteql_does_not_know_is_left_out(sandbox):
-    netsuite = netsuite_of(sandbox, custom_fields=(*FIELDS, "custbody_not_in_suiteql"))
+def test_a_custom_field_suiteql_does_not_know_is_left_out(sandbox, auth):
+    netsuite = netsuite_of(sandbox, auth, custom_fields=(*FIELDS, "custbody_not_in_suiteql"))
     refund = sold(sandbox)
     netsuite.post(refund)
     record = netsuite.find([refund.external_id])[refund.external_id]
@@ -452,8 +451,8 @@ def in_header(refund: RefundTransaction) -> RefundTransaction:
     return replace(refund, in_header=True, lines=(goodwill, card, cash))
 
 
-def test_tenders_in_the_header_are_records_that_read_back_equal(sandbox):
-    netsuite = netsuite_of(sandbox, custom_fields=(*FIELDS, "paymentoption"))
+def test_tenders_in_the_header_are_records_that_read_back_equal(sandbox, auth):
+    netsuite = netsuite_of(sandbox, auth, custom_fields=(*FIELDS, "paymentoption"))
     refund = in_header(sold(sandbox))
     card, cash = refund.records
     posted = [netsuite.post(record) for record in refund.records]
@@ -469,8 +468,8 @@ def test_tenders_in_the_header_are_records_that_read_back_equal(sandbox):
 
 
 @pytest.mark.parametrize("way", ["suiteql", "address"])
-def test_another_payment_option_is_a_difference(sandbox, way):
-    netsuite = netsuite_of(sandbox, custom_fields=(*FIELDS, "paymentoption"))
+def test_another_payment_option_is_a_difference(sandbox, auth, way):
+    netsuite = netsuite_of(sandbox, auth, custom_fields=(*FIELDS, "paymentoption"))
     card, cash = in_header(sold(sandbox)).records
     netsuite.post(card)
     record = (

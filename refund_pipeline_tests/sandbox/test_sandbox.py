@@ -65,6 +65,20 @@ def test_the_environment_has_every_variable_but_the_ledgers(running: Sandbox) ->
     assert Path(environment["REFUNDS_MAPPING"]).is_file()
 
 
+def test_the_environment_can_be_that_of_token_based_authentication(running: Sandbox) -> None:
+    environment = running.environment(auth="tba")
+    oauth2 = {"NETSUITE_CLIENT_ID", "NETSUITE_CERTIFICATE_ID", "NETSUITE_PRIVATE_KEY_FILE"}
+    tba = {
+        "NETSUITE_CONSUMER_KEY",
+        "NETSUITE_CONSUMER_SECRET",
+        "NETSUITE_TOKEN_ID",
+        "NETSUITE_TOKEN_SECRET",
+    }
+    assert set(environment) == NAMES - oauth2 | tba
+    assert all(environment.values())
+    assert environment["NETSUITE_AUTH"] == "tba"
+
+
 def test_the_private_key_is_for_its_owner_only(running: Sandbox) -> None:
     path = Path(running.environment()["NETSUITE_PRIVATE_KEY_FILE"])
     assert path.stat().st_mode & 0o777 == 0o600
