@@ -99,16 +99,16 @@ def ask_newstore(
     if newstore.attribution is Attribution.GRAPHQL_ONLY:
         for event, read in visible:
             found = match_by_amounts(event, read.account, siblings=matcher.siblings(event))
-            answers[event.refund_id] = Answer(read.order, found, _facts_of_order(read.order))
-        return answers
-    unproven = []
-    for event, read in visible:
-        proven = matcher.prove_by_graphql(event, read.account)
-        if proven is None:
-            unproven.append((event, read))
-        else:
-            answers[event.refund_id] = Answer(read.order, proven)
-    answers |= _by_rest_accounts(unproven, newstore, matcher)
+            answers[event.refund_id] = Answer(read.order, found)
+    else:
+        unproven = []
+        for event, read in visible:
+            proven = matcher.prove_by_graphql(event, read.account)
+            if proven is None:
+                unproven.append((event, read))
+            else:
+                answers[event.refund_id] = Answer(read.order, proven)
+        answers |= _by_rest_accounts(unproven, newstore, matcher)
     return answers | _with_facts(visible, answers, newstore, policies)
 
 

@@ -75,7 +75,7 @@ def test_a_gift_card_is_read_from_rest_for_its_last_four_digits() -> None:
     assert found.lines[0].gift_card_last4 == "4711"
 
 
-def test_graphql_only_never_asks_rest_and_counts_all_refunds_of_the_order() -> None:
+def test_graphql_only_reads_no_rest_account_and_counts_all_refunds_of_the_order() -> None:
     newstore = shown(Attribution.GRAPHQL_ONLY)
     paid = replace(account(REFUND)[1], correlation_id=None)
     newstore.graphql_accounts[REFUND.order_id] = (paid,)
@@ -83,7 +83,14 @@ def test_graphql_only_never_asks_rest_and_counts_all_refunds_of_the_order() -> N
     sibling = event(2, order_id=REFUND.order_id)
     assert isinstance(ask(newstore, siblings=[sibling]).payments, PaymentsAwaited)
     assert newstore.accounts_asked == []
-    assert newstore.facts_asked == []
+
+
+def test_graphql_only_asks_the_refund_resource_unless_the_policy_trusts_the_event() -> None:
+    newstore = shown(Attribution.GRAPHQL_ONLY)
+    newstore.facts[REFUND.refund_id] = RefundFacts("ret-1", is_historical=False, status="x")
+    assert ask(newstore).facts == newstore.facts[REFUND.refund_id]
+    newstore.facts_asked.clear()
+    assert (ask(newstore, returns="event").facts, newstore.facts_asked) == (None, [])
 
 
 def test_siblings_are_the_other_refunds_of_the_order() -> None:
