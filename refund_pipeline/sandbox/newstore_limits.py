@@ -9,7 +9,7 @@ import math
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 _SECOND = timedelta(seconds=1)
@@ -20,7 +20,7 @@ _FIVE_MINUTES = timedelta(minutes=5)
 class _Address:
     """What is known of one address of a client."""
 
-    seen: deque[datetime]
+    seen: deque[datetime] = field(default_factory=deque)
     over_since: datetime | None = None
     blocked_until: datetime | None = None
 
@@ -31,7 +31,11 @@ class RateLimits:
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self.off()
+        self._calls_per_second: int | None = None
+        self._calls: deque[datetime] = deque()
+        self._requests: int | None = None
+        self._lag = timedelta(0)
+        self._addresses: dict[str, _Address] = defaultdict(_Address)
 
     def newer(self, calls_per_second: int = 200) -> None:
         """Limit the tenant's API calls: more within a second get 429 and `Retry-After`.
@@ -60,11 +64,9 @@ class RateLimits:
     def off(self) -> None:
         """Limit nothing, and forget every count and every block."""
         with self._lock:
-            self._calls_per_second: int | None = None
-            self._requests: int | None = None
-            self._lag = timedelta(0)
-            self._calls: deque[datetime] = deque()
-            self._addresses: dict[str, _Address] = defaultdict(lambda: _Address(deque()))
+            self._calls_per_second = self._requests = None
+            self._calls.clear()
+            self._addresses.clear()
 
     def blocks(self, address: str) -> bool:
         """Count a request of an address, and say whether the address is blocked."""
@@ -75,7 +77,7 @@ class RateLimits:
             if known.blocked_until is not None and now < known.blocked_until:
                 return True
             if known.blocked_until is not None:
-                self._addresses[address] = known = _Address(deque())
+                self._addresses[address] = known = _Address()
             _forget(known.seen, before=now - _FIVE_MINUTES)
             known.seen.append(now)
             if len(known.seen) <= self._requests:
