@@ -61,7 +61,10 @@ class Sandbox:
         self._running = contextlib.ExitStack()
         self.landing = LandingSandbox(tenant=tenant, seed=seed)
         self.newstore = NewStoreSandbox(
-            tenant=tenant, clock=clock, show_correlation_id=show_correlation_id
+            tenant=tenant,
+            clock=clock,
+            show_correlation_id=show_correlation_id,
+            landing=self.landing,
         )
         self.netsuite = NetSuiteSandbox(clock=clock)
         self.retailer = Retailer(seed, self.newstore, self.netsuite, self.landing)
