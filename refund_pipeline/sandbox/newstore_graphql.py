@@ -133,7 +133,8 @@ def _orders(info: GraphQLResolveInfo, **arguments: Any) -> View:
         for order in sorted(asked.orders.values(), key=lambda order: order.id)
         if _is_visible(order, asked)
     ]
-    arguments["first"] = min(arguments.get("first") or MOST_ORDERS, MOST_ORDERS)
+    first = arguments.get("first")
+    arguments["first"] = MOST_ORDERS if first is None else min(first, MOST_ORDERS)
     page = _page(everyone, asked)(info, **arguments)
     asked.orders_asked += len(page["nodes"])
     for edge in page["edges"]:

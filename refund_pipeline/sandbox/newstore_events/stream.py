@@ -4,10 +4,11 @@ Integrations are usually made through the REST API (`api.py`); `EventStream.inte
 same from Python.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 
+from refund_pipeline.sandbox.exact_json import JsonValue, json_text
 from refund_pipeline.sandbox.landing import LandingSandbox
 from refund_pipeline.sandbox.newstore_events.disturbances import Disturbances
 from refund_pipeline.sandbox.newstore_events.event_log import CreatedEvent, EventLog
@@ -88,27 +89,30 @@ class EventStream:
         self._setting.timetable.stop()
         self._webhook.close()
 
-    def publish(self, line: str, *, at: datetime | None = None) -> CreatedEvent:
+    def publish(
+        self, event: str | Mapping[str, JsonValue], *, at: datetime | None = None
+    ) -> CreatedEvent:
         """Create an event and send it to every running integration that wants it.
 
         Args:
-            line: The event as one line of JSON; it is delivered exactly as it is.
+            event: The envelope as one line of JSON, delivered exactly as it is, or as a mapping.
             at: When it is created, aware: now when None, later if in the future. An event of the
                 past is sent now and logged for that time.
 
         Raises:
-            ValueError: the line is not one event of this tenant.
+            ValueError: it is not one event of this tenant.
         """
+        line = event if isinstance(event, str) else json_text(event)
         with self._setting.changed:
             now = self._setting.clock()
             created_at = now if at is None else at
-            event = self._log.add(line, created_at, to_come=created_at > now)
+            created = self._log.add(line, created_at, to_come=created_at > now)
             if created_at > now:
-                comes = partial(self._comes, event)
+                comes = partial(self._comes, created)
                 self._setting.timetable.at(created_at, comes, owner=self)
             else:
-                self.integrations.feed(event)
-        return event
+                self.integrations.feed(created)
+        return created
 
     @property
     def events(self) -> list[CreatedEvent]:
