@@ -100,6 +100,17 @@ def test_three_refusals_in_a_row_stop_everything(clock):
     assert netsuite.refused == 3 < LOCKED_AT
 
 
+def test_an_open_circuit_does_not_even_begin_a_request(clock):
+    circuit = Circuit(clock=clock)
+    refuse(circuit, 3)
+
+    def _never(_: Sign) -> Answer:
+        raise AssertionError("begun")
+
+    with pytest.raises(Misconfigured, match="3 times in a row"):
+        Signer(circuit=circuit).send(_never)
+
+
 def test_the_error_says_why_until_when_and_what_to_do(clock):
     circuit = Circuit(clock=clock)
     clock.now = 1_800_000_000.0

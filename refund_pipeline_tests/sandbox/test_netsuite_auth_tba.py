@@ -421,6 +421,17 @@ def test_after_the_lock_it_takes_five_failures_again(client, sandbox, clock):
     assert client.request().status_code == 200
 
 
+def test_attempts_during_the_lock_do_not_count(client, sandbox, clock):
+    for _ in range(5):
+        wrong(client)
+    clock.move(29 * 60)
+    for _ in range(5):
+        assert refused_for(client, client.header()) == "temporary_locked"
+    clock.move(60)
+    wrong(client)
+    assert client.request().status_code == 200
+
+
 def test_failures_of_half_an_hour_ago_are_forgotten(client, sandbox, clock):
     for _ in range(4):
         wrong(client)

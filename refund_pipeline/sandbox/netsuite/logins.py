@@ -85,7 +85,6 @@ class Logins:
             self._counted = [at for at in self._counted if now - at < _LOCK] + [now]
             if len(self._counted) >= _LOCKING_FAILURES:
                 self._locked_until = now + _LOCK
-                self._counted.clear()
 
 
 def invalid_login(headers: tuple[tuple[str, str], ...] = ()) -> Refusal:
