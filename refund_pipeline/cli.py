@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from refund_pipeline.commands.newstore import newstore
+from refund_pipeline.commands.receiver import receiver
 from refund_pipeline.commands.release import release
 
 
@@ -15,6 +16,7 @@ def main() -> None:
 
 
 main.add_command(newstore)
+main.add_command(receiver)
 main.add_command(release)
 
 

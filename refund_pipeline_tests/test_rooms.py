@@ -15,6 +15,7 @@ ALLOWED = {
     "steps": {"domain", "gateways", "steps"},
     "orchestration": {"domain", "gateways", "steps", "orchestration"},
     "commands": {"domain", "gateways", "steps", "orchestration", "commands"},
+    "receiver": {"domain", "gateways", "receiver"},
     "sandbox": {"sandbox"},
 }
 OUTSIDE_DOMAIN = {

@@ -3,10 +3,13 @@
 One test per row of that table, named by its number; most rows have more tests where they belong.
 """
 
+import asyncio
 import json
 import logging
 import random
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from datetime import datetime, timedelta, timezone
@@ -16,7 +19,7 @@ from typing import Any
 import pytest
 
 from refund_pipeline.domain.building import Circumstances, build_transaction
-from refund_pipeline.domain.errors import Unavailable
+from refund_pipeline.domain.errors import Misconfigured, Unavailable
 from refund_pipeline.domain.events import RefundEvent, parse_line
 from refund_pipeline.domain.mapping import Mapping
 from refund_pipeline.domain.orders import Order
@@ -45,6 +48,8 @@ from refund_pipeline.gateways.netsuite_records import body
 from refund_pipeline.gateways.newstore import NewStore, OrderFailed, OrderRead
 from refund_pipeline.gateways.newstore_accounts import read_account
 from refund_pipeline.gateways.newstore_token import Token, TokenCache
+from refund_pipeline.receiver.app import create_app
+from refund_pipeline.receiver.settings import read_settings
 from refund_pipeline.sandbox.netsuite.server import NetSuiteSandbox
 from refund_pipeline.sandbox.newstore import NewStoreSandbox
 from refund_pipeline.sandbox.newstore_model import Poison, SandboxItem, SandboxOrder
@@ -74,6 +79,7 @@ from refund_pipeline_tests.fakes import (
 )
 from refund_pipeline_tests.gateways.netsuite_logins import login
 from refund_pipeline_tests.gateways.scripted_server import Reply, scripted_server
+from refund_pipeline_tests.receiver.asgi import SETTINGS, KeptFiles, request
 
 MAPPING = example_mapping()
 REFUND = event(1)
@@ -388,6 +394,28 @@ def test_19_orders_are_read_together_not_one_by_one(newstore: NewStoreSandbox) -
     client.close()
     assert len(found) == 60
     assert newstore.requests["graphql"] == 2
+
+
+def test_20_the_receiver_does_not_start_without_a_key_and_takes_nothing_without_it() -> None:
+    with pytest.raises(Misconfigured, match="REFUNDS_RECEIVER_KEY"):
+        read_settings({"REFUNDS_LANDING_URL": "s3://bucket/x", "REFUNDS_TENANT": "demo"})
+    app = create_app(lambda: SETTINGS, writer=lambda _settings: KeptFiles())
+    stranger = {"content-type": "application/json"}
+    answer = asyncio.run(request(app, event_line(1).encode(), headers=stranger))
+    assert answer.status == 401
+
+
+def test_21_the_receiver_asks_nobody_and_an_empty_body_is_no_crash() -> None:
+    writer = KeptFiles()
+    app = create_app(lambda: SETTINGS, writer=lambda _settings: writer)
+    assert asyncio.run(request(app, b"")).status == 400
+    other = event_line(1).replace("refund_request.issued", "order.created").encode()
+    assert asyncio.run(request(app, other)).status == 200
+    code = "import sys, refund_pipeline.receiver.app; print('requests' in sys.modules)"
+    found = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert found.stdout.strip() == "False", "it cannot call NewStore"
 
 
 def test_22_every_call_has_a_time_out_and_reads_are_retried_with_what_the_server_asks() -> None:

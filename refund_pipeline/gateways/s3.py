@@ -45,17 +45,26 @@ def split_url(url: str) -> tuple[str, str]:
     return bucket, key.lstrip("/")
 
 
-def new_client() -> "S3Client":
+def new_client(
+    *,
+    connect_seconds: float = 5,
+    read_seconds: float = 30,
+    attempts: int = 5,
+    connections: int = 10,
+) -> "S3Client":
     """Return an S3 client configured by the standard AWS variables and files.
 
-    Timeouts are short and requests are tried five times by botocore. Servers other than AWS get
+    Timeouts are short and requests are tried again by botocore. Servers other than AWS get
     path-style addresses, because `bucket.minio` or `bucket.localhost` seldom resolves.
     """
     import boto3
     from botocore.config import Config
 
     options = Config(
-        connect_timeout=5, read_timeout=30, retries={"mode": "standard", "max_attempts": 5}
+        connect_timeout=connect_seconds,
+        read_timeout=read_seconds,
+        retries={"mode": "standard", "max_attempts": attempts},
+        max_pool_connections=connections,
     )
     client = boto3.client("s3", config=options)
     host = urlsplit(client.meta.endpoint_url).hostname or ""

@@ -1,0 +1,1 @@
+"""Receives NewStore's webhooks and makes them durable in the landing bucket before it answers."""
