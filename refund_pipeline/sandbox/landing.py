@@ -157,8 +157,11 @@ class LandingSandbox:
         """Write an object as somebody with these credentials, and only these, can.
 
         Raises:
-            UploadRefused: the credentials, the bucket or the region are not this sandbox's.
+            UploadRefused: the credentials, the bucket or the region are not this sandbox's, or
+                the bucket does not take it.
         """
+        from botocore.exceptions import BotoCoreError, ClientError
+
         if access_key_id != self.access_key_id:
             raise UploadRefused("InvalidAccessKeyId")
         if secret_access_key != self.secret_access_key:
@@ -167,7 +170,10 @@ class LandingSandbox:
             raise UploadRefused("NoSuchBucket")
         if region != self.region:
             raise UploadRefused("AuthorizationHeaderMalformed")
-        self.client.put_object(Bucket=bucket, Key=key, Body=body)
+        try:
+            self.client.put_object(Bucket=bucket, Key=key, Body=body)
+        except (BotoCoreError, ClientError) as error:
+            raise UploadRefused(type(error).__name__) from error
 
 
 def _quieten_access_log() -> None:

@@ -33,7 +33,13 @@ def utc_now() -> datetime:
 
 
 class NewStoreSandbox:
-    """One NewStore tenant on loopback. Every method is safe to call while the server runs."""
+    """One NewStore tenant on loopback. Every method is safe to call while the server runs.
+
+    What is behind it: `stream` publishes events and disturbs, exports and waits for deliveries
+    (`EventStream`), `faults` counts down single failures (`Faults`), `limits` switches the two
+    rate-limit regimes (`RateLimits`), `audit` has every request (`Audit`). `page_size`,
+    `graphql_lag` and `money_spelling` decide how GraphQL shows the orders that are put in.
+    """
 
     def __init__(
         self,

@@ -103,7 +103,7 @@ class AuditEntry:
     address: str = ""
     """The client's, without its port."""
     blocked: bool = False
-    """Whether the address was blocked when it called."""
+    """Whether the address was blocked already when it called (`RateLimits.older`)."""
 
 
 class Audit:

@@ -22,7 +22,7 @@ from refund_pipeline.sandbox.newstore_events.api import (
 from refund_pipeline.sandbox.newstore_events.stream import EventStream
 from refund_pipeline.sandbox.newstore_faults import NO_ANSWER, Audit, AuditEntry, Fault, Faults
 from refund_pipeline.sandbox.newstore_graphql import Asked, GraphQl, failed_query
-from refund_pipeline.sandbox.newstore_limits import RateLimits
+from refund_pipeline.sandbox.newstore_limits import Passage, RateLimits
 from refund_pipeline.sandbox.newstore_model import SandboxOrder
 from refund_pipeline.sandbox.newstore_money import MoneySpelling, MoneyWriter
 from refund_pipeline.sandbox.newstore_payments import account_body, refund_body
@@ -74,9 +74,11 @@ class Front:
             render_zone="force-render-timezone" in request.headers,
             money=MoneyWriter(self.money_spelling),
         )
-        blocked = self.limits.blocks(address)
+        passage = self.limits.passage(address)
         response = (
-            page(403, "Request blocked") if blocked else await self._answer(request, kind, asked)
+            await self._answer(request, kind, asked)
+            if passage is Passage.FREE
+            else page(403, "Request blocked")
         )
         self.audit.note(
             AuditEntry(
@@ -86,7 +88,7 @@ class Front:
                 status=response.status_code if response else NO_ANSWER,
                 orders=asked.orders_asked,
                 address=address,
-                blocked=blocked,
+                blocked=passage is Passage.BLOCKED,
             )
         )
         if response is None:

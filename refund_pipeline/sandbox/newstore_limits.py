@@ -11,9 +11,20 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import Enum
 
 _SECOND = timedelta(seconds=1)
 _FIVE_MINUTES = timedelta(minutes=5)
+
+
+class Passage(Enum):
+    """What becomes of a request under the older regime."""
+
+    FREE = "free"
+    BLOCKS = "blocks"
+    """It is the one too many: refused, and the address is blocked from now on."""
+    BLOCKED = "blocked"
+    """It came although the address was blocked."""
 
 
 @dataclass(slots=True)
@@ -68,26 +79,26 @@ class RateLimits:
             self._calls.clear()
             self._addresses.clear()
 
-    def blocks(self, address: str) -> bool:
-        """Count a request of an address, and say whether the address is blocked."""
+    def passage(self, address: str) -> Passage:
+        """Count a request of an address, and say what becomes of it."""
         with self._lock:
             if self._requests is None:
-                return False
+                return Passage.FREE
             now, known = self._clock(), self._addresses[address]
             if known.blocked_until is not None and now < known.blocked_until:
-                return True
+                return Passage.BLOCKED
             if known.blocked_until is not None:
                 self._addresses[address] = known = _Address()
             _forget(known.seen, before=now - _FIVE_MINUTES)
             known.seen.append(now)
             if len(known.seen) <= self._requests:
                 known.over_since = None
-                return False
+                return Passage.FREE
             known.over_since = known.over_since or now
             if now < known.over_since + self._lag:
-                return False
+                return Passage.FREE
             known.blocked_until = now + _FIVE_MINUTES
-            return True
+            return Passage.BLOCKS
 
     def retry_after(self) -> int | None:
         """Count an API call, or return the whole seconds to wait if it is one too many."""

@@ -349,7 +349,7 @@ def test_8_a_client_that_hammers_is_blocked_and_counted(caller: Caller, clock: C
     statuses = Counter(caller.account().status_code for _ in range(30))
     clock.advance(minutes=5)
     assert statuses == {404: 10, 403: 20}
-    assert caller.newstore.audit.while_blocked == 20
+    assert caller.newstore.audit.while_blocked == 19
 
 
 def test_9_orders_of_every_kind_are_shown(caller: Caller) -> None:

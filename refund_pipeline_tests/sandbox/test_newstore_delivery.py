@@ -1,6 +1,8 @@
 """Webhooks are delivered as the contract says (1.2): retried, disturbed, rejected, interrupted."""
 
+import json
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from refund_pipeline.sandbox.newstore import NewStoreSandbox
 from refund_pipeline.sandbox.newstore_events.disturbances import Disturbances
 from refund_pipeline.sandbox.newstore_events.rules import DeliveryRules, Interruption
+from refund_pipeline.sandbox.newstore_events.timetable import Timetable
 from refund_pipeline_tests.sandbox.newstore_raw_client import (
     INTEGRATIONS,
     NOON,
@@ -143,6 +146,45 @@ def test_an_event_of_the_future_comes_in_its_time(
     caller.newstore.stream.wait_until_delivered()
     assert (before[0], receiver.ids) == ([], ["event-1"])
     assert len(caller.newstore.stream.events) == before[1] + 1
+
+
+def test_an_event_may_be_given_as_a_mapping(caller: Caller, receiver: Receiver) -> None:
+    subscribe(caller, receiver)
+    envelope = json.loads(event(1), parse_float=Decimal)
+    caller.newstore.stream.publish(envelope)
+    caller.newstore.stream.wait_until_delivered()
+    assert json.loads(receiver.bodies[0], parse_float=Decimal) == envelope
+
+
+def test_waiting_for_what_does_not_come_ends(caller: Caller, receiver: Receiver) -> None:
+    """The clock stands still, so the retry is never due."""
+    subscribe(caller, receiver)
+    receiver.answer = lambda _number: 500
+    publish(caller, 1)
+    caller.newstore.stream.wait_until_idle()
+    with pytest.raises(TimeoutError, match="1 are still to come"):
+        caller.newstore.stream.wait_until_delivered(timeout=0.01)
+    with pytest.raises(TimeoutError, match="erp runs"):
+        caller.newstore.stream.wait_until_stopped("erp", timeout=0.01)
+
+
+def mistaken() -> None:
+    raise KeyError("a mistake")
+
+
+def test_a_mistake_of_the_sandbox_is_told_to_whoever_waits() -> None:
+    timetable = Timetable(lambda: NOON, workers=1)
+    timetable.start()
+    timetable.at(NOON, mistaken, owner=None)
+    with pytest.raises(RuntimeError, match="event stream failed"):
+        timetable.wait_until_idle(5)
+    timetable.stop()
+
+
+@pytest.mark.parametrize("wrong", [{"time_scale": 0}, {"connections": 0}])
+def test_a_stream_that_could_not_deliver_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="above 0"):
+        NewStoreSandbox(**wrong)
 
 
 def test_what_is_no_event_of_the_tenant_is_not_published(caller: Caller) -> None:

@@ -187,6 +187,22 @@ def test_without_a_bucket_every_export_is_refused(landing: LandingSandbox, clock
         newstore.stream.wait_until_stopped("export")
 
 
+def test_an_export_to_a_bucket_that_is_gone_fails(clock: Clock) -> None:
+    with (
+        LandingSandbox() as landing,
+        NewStoreSandbox(clock=clock, landing=landing) as newstore,
+        Caller(newstore) as caller,
+    ):
+        newstore.stream.rules = DeliveryRules(retries=0)
+        register(caller, export(landing))
+        landing.client.delete_bucket(Bucket=landing.bucket)
+        newstore.stream.publish(event(1))
+        clock.advance(minutes=5)
+        newstore.stream.wait_until_stopped("export")
+        (failed,) = newstore.stream.publications()
+    assert failed.answer.body == "NoSuchBucket"
+
+
 def test_corrected_parameters_are_used_from_the_next_attempt_on(
     caller: Caller, landing: LandingSandbox, clock: Clock
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from refund_pipeline.sandbox.newstore import NewStoreSandbox
-from refund_pipeline.sandbox.newstore_limits import RateLimits
+from refund_pipeline.sandbox.newstore_limits import Passage, RateLimits
 from refund_pipeline_tests.sandbox.newstore_raw_client import NOON, Caller, Clock
 
 QUERY = "{ __typename }"
@@ -98,13 +98,14 @@ def test_another_address_is_not_blocked(clock: Clock) -> None:
     limits = RateLimits(clock)
     limits.older(1)
     asked = ("10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.1")
-    assert [limits.blocks(address) for address in asked] == [False, True, False, True]
+    found = [limits.passage(address) for address in asked]
+    assert found == [Passage.FREE, Passage.BLOCKS, Passage.FREE, Passage.BLOCKED]
 
 
 def test_the_audit_shows_a_client_that_hammers_a_block(caller: Caller) -> None:
     caller.newstore.limits.older(2)
     before = caller.newstore.audit.while_blocked
-    statuses(caller, 2)
+    statuses(caller, 3)
     polite = caller.newstore.audit.while_blocked - before
     statuses(caller, 7)
     assert (polite, caller.newstore.audit.while_blocked - before) == (0, 7)
