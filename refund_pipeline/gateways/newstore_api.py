@@ -7,7 +7,6 @@ statuses and codes, never bodies. What is asked is `newstore.py`.
 
 import functools
 import json
-import math
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -185,4 +184,4 @@ def _life(expires_in: object) -> float:
         life = float(str(expires_in))
     except ValueError:
         return _ASSUMED_LIFE
-    return life if math.isfinite(life) and life > 0 else _ASSUMED_LIFE
+    return life if life > 0 else _ASSUMED_LIFE

@@ -121,6 +121,16 @@ def test_a_single_poisoned_order_is_not_taken_for_a_broken_schema(sandbox: NewSt
     assert found == OrderFailed("NewStore's GraphQL answered 200 with 1 error(s)")
 
 
+def test_once_something_was_answered_a_bad_order_is_not_taken_for_a_bad_query(
+    sandbox: NewStoreSandbox,
+) -> None:
+    good, bad = fill(sandbox, 2)
+    sandbox.poison(bad, Poison.REQUEST)
+    with client_of(sandbox) as client:
+        assert isinstance(client.orders([good, bad])[bad], OrderFailed)
+    assert sandbox.requests["graphql"] == 3
+
+
 def test_a_batch_that_fails_once_is_read_in_halves(sandbox: NewStoreSandbox) -> None:
     ids = fill(sandbox, 20)
     sandbox.faults.fail_queries(1)
@@ -365,6 +375,28 @@ def test_error_messages_and_values_stay_out_of_an_orders_failure() -> None:
     assert isinstance(found, OrderFailed)
     assert found.detail.endswith("1 error(s) (FORBIDDEN, paymentAccount.instruments)")
     assert "jane" not in found.detail
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        ({"path": ["o0", "paymentAccount", 0, "amount"]}, " (paymentAccount.amount)"),
+        ({"path": ["o0", CARD]}, ""),
+        ({"path": ["o0", "jane@example.com", "items"]}, " (items)"),
+        ({"extensions": {"code": "42501"}}, " (42501)"),
+        ({"extensions": {"code": CARD}}, ""),
+        ({"extensions": {"code": "no such card"}}, ""),
+    ],
+)
+def test_an_orders_failure_shows_codes_and_fields_only(error: Any, shown: str) -> None:
+    def answer(path: str, body: Any) -> tuple[int, Any]:
+        if body["variables"]["id0"].startswith("0000"):
+            return 200, {"data": {"o0": None}}
+        return 200, {"data": {"o0": None}, "errors": [error]}
+
+    with scripted(answer) as (client, _):
+        found = client.orders(["a"])["a"]
+    assert found == OrderFailed(f"NewStore's GraphQL answered 200 with 1 error(s){shown}")
 
 
 @pytest.mark.parametrize("status", [401, 403])

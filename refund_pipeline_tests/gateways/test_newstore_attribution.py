@@ -108,6 +108,12 @@ def test_without_the_correlation_id_it_is_rest_with_the_reason(
     assert reason in choice.reason
 
 
+@pytest.mark.parametrize("field", ["correlationId: String!", "paymentAccount: Account"])
+def test_what_is_deprecated_is_still_shown(field: str) -> None:
+    schema = SHOWN.replace(field, f"{field} @deprecated")
+    assert choose(GraphqlData(introspected(schema))).attribution is Attribution.GRAPHQL
+
+
 def test_the_query_type_may_have_any_name() -> None:
     schema = "schema { query: Root }" + SHOWN.replace("type Query", "type Root")
     assert choose(GraphqlData(introspected(schema))).attribution is Attribution.GRAPHQL

@@ -311,3 +311,26 @@ def test_an_outage_that_begins_in_mid_batch_is_unavailable() -> None:
 
     with scripted(answer) as (client, _), pytest.raises(Unavailable, match="503"):
         client.payment_accounts([str(number) for number in range(60)])
+
+
+def test_an_outage_of_graphql_that_begins_in_mid_batch_is_unavailable() -> None:
+    answered = [0]
+
+    def answer(path: str, body: Any) -> tuple[int, Any]:
+        answered[0] += 1
+        if answered[0] > 3:
+            return 503, "down"
+        return 200, {"data": {"o0": node_of(id=body["variables"]["id0"])}}
+
+    with (
+        scripted(answer, batch_size=1, concurrency=1) as (client, _),
+        pytest.raises(Unavailable, match="503"),
+    ):
+        client.orders([str(number) for number in range(10)])
+
+
+def test_an_outage_is_noticed_before_a_batch_is_halved_to_its_end() -> None:
+    with scripted(lambda path, body: (503, "down")) as (client, script):
+        with pytest.raises(Unavailable, match="503"):
+            client.orders([str(number) for number in range(50)])
+        assert script.calls.count("/api/v1/org/data/query") == 2 * 4

@@ -1,5 +1,6 @@
 """No order is cut, however short NewStore's pages are and however deep they are nested."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
@@ -100,6 +101,47 @@ def test_an_order_within_a_page_costs_no_further_request() -> None:
         with client_of(sandbox, attribution="graphql_only") as client:
             client.orders([order(1).id])
         assert sandbox.requests["graphql"] == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "requests"),
+    [
+        ((1,) * 19 + (11,), 4),  # all, the 19 before, the last, its second page
+        ((11,) + (1,) * 19, 4),  # all, the first, its second page, the 19 after
+        ((1,) * 9 + (11,) + (1,) * 9 + (11,), 9),
+    ],
+)
+def test_a_long_instrument_costs_few_requests_wherever_it_stands(
+    shape: tuple[int, ...], requests: int
+) -> None:
+    sent: list[str] = []
+
+    def graphql_of(query: str, variables: Any) -> GraphqlData:
+        sent.append(query)
+        (first, after), (_, inner) = (
+            (int(found[1]), int(found[2] or 0))
+            for found in re.finditer(
+                r'(?:instruments|Transactions)\(first: (\d+)(?:, after: "(\d+)")?', query
+            )
+        )
+        page = list(enumerate(shape))[after : after + first]
+        edges = [
+            {"node": {"paymentAccountTransactions": page_of([REFUND] * count, inner, 10)}}
+            for _, count in page
+        ]
+        more = {"hasNextPage": after + first < len(shape), "endCursor": str(after + len(page))}
+        instruments = {"edges": edges, "pageInfo": more}
+        return GraphqlData({"o0": node_of(paymentAccount={"instruments": instruments})})
+
+    (read,) = OrderBatches(graphql_of, tenant="demo", selection=Selection()).read(["a"]).values()
+    assert len(amounts_of(read)) == sum(shape)
+    assert len(sent) == requests
+
+
+def page_of(edges: list[Any], start: int, length: int) -> dict[str, Any]:
+    end = start + length
+    more = {"hasNextPage": end < len(edges), "endCursor": str(end)}
+    return {"edges": edges[start:end], "pageInfo": more}
 
 
 # Pages that go wrong
