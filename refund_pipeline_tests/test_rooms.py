@@ -14,7 +14,7 @@ ALLOWED = {
     "gateways": {"domain", "gateways"},
     "steps": {"domain", "gateways", "steps"},
     "orchestration": {"domain", "gateways", "steps", "orchestration"},
-    "commands": {"domain", "gateways", "steps", "orchestration", "commands"},
+    "commands": {"domain", "gateways", "steps", "orchestration", "receiver", "commands"},
     "receiver": {"domain", "gateways", "receiver"},
     "sandbox": {"sandbox"},
 }
