@@ -7,6 +7,7 @@ import click
 
 from refund_pipeline.commands.newstore import newstore
 from refund_pipeline.commands.receiver import receiver
+from refund_pipeline.commands.reconcile import reconcile
 from refund_pipeline.commands.release import release
 
 
@@ -17,6 +18,7 @@ def main() -> None:
 
 main.add_command(newstore)
 main.add_command(receiver)
+main.add_command(reconcile)
 main.add_command(release)
 
 

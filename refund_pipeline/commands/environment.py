@@ -8,6 +8,7 @@ import os
 import time as machine
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ from refund_pipeline.domain.errors import Misconfigured
 if TYPE_CHECKING:
     from refund_pipeline.gateways.landing_bucket import LandingBucket
     from refund_pipeline.gateways.ledger.ledger import Ledger
+    from refund_pipeline.gateways.mapping_file import LoadedMapping
+    from refund_pipeline.gateways.netsuite import NetSuite
     from refund_pipeline.gateways.newstore_integrations import (
         Delivery,
         S3Delivery,
@@ -219,3 +222,39 @@ def _with_export_keys(target: "S3Target") -> "S3Delivery":
         access_key_id=required("NEWSTORE_EXPORT_AWS_ACCESS_KEY_ID"),
         secret_access_key=required("NEWSTORE_EXPORT_AWS_SECRET_ACCESS_KEY"),
     )
+
+
+def mapping() -> "LoadedMapping":
+    """Load the mapping file.
+
+    Raises:
+        InvalidMapping: it cannot be used; every problem is listed.
+        Misconfigured, Unavailable: it cannot be read.
+    """
+    from refund_pipeline.gateways.mapping_file import load_mapping
+
+    return load_mapping(required("REFUNDS_MAPPING"))
+
+
+@contextmanager
+def netsuite(custom_fields: tuple[str, ...] = ()) -> Iterator["NetSuite"]:
+    """Open NetSuite for the length of a `with` block; refusals count for the whole host."""
+    from refund_pipeline.gateways.netsuite import NetSuite
+    from refund_pipeline.gateways.netsuite_login import LoginSettings, authenticator_of
+
+    required("NETSUITE_ACCOUNT")
+    home = optional("DAGSTER_HOME")
+    named = {
+        field.name: optional(f"NETSUITE_{field.name.upper()}") for field in fields(LoginSettings)
+    }
+    settings = LoginSettings(**{name: value for name, value in named.items() if value})
+    opened = NetSuite(
+        account=settings.account,
+        base_url=settings.base_url or None,
+        authenticator=authenticator_of(settings, state=Path(home) if home else None),
+        custom_fields=custom_fields,
+    )
+    try:
+        yield opened
+    finally:
+        opened.close()

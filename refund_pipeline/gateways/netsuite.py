@@ -94,6 +94,10 @@ class NetSuite(Erp):
         """How many requests were sent, those for tokens among them."""
         return self._http.requests_made + self._authenticator.requests_made
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
     def find(self, external_ids: Sequence[str]) -> Mapping[str, ErpRecord]:
         """Return records of any transaction type with their lines (contract suiteql 8c)."""
         asked = {external_id.lower(): external_id for external_id in external_ids}
