@@ -258,7 +258,7 @@ class Ledger:
             return overview.refund(connection, refund_id)
 
     def known_refunds(self, refund_ids: Collection[str]) -> Mapping[str, str]:
-        """Return the key of the file that brought each of these refunds; unknown ones are absent."""
+        """Return the key of the file that brought each of these refunds, if it is known."""
         with self._database.read() as connection:
             return overview.known_refunds(connection, refund_ids)
 
