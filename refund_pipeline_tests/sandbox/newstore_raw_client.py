@@ -180,7 +180,9 @@ class Receiver:
         if self.never_answers:
             await receive()
             return
-        await Response("noted", status_code=self.answer(number))(scope, receive, send)
+        elsewhere = {"Location": "/elsewhere"}  # for a caller that follows redirects
+        response = Response("noted", status_code=self.answer(number), headers=elsewhere)
+        await response(scope, receive, send)
 
 
 @contextmanager

@@ -328,6 +328,34 @@ def test_an_event_may_come_twice_at_once_and_once_more_later(
     assert (at_once, receiver.ids) == (["event-1"] * 2, ["event-1"] * 3)
 
 
+def test_a_duplicate_that_fails_does_not_reject_what_is_delivered(
+    caller: Caller, receiver: Receiver
+) -> None:
+    caller.newstore.stream.disturbances = Disturbances(duplicated_at_once=1)
+    caller.newstore.stream.rules = DeliveryRules(interruption=Interruption.AT_FIRST_FAILURE)
+    subscribe(caller, receiver)
+    receiver.answer = lambda number: 200 if number == 0 else 500
+    publish(caller, 1)
+    caller.newstore.stream.wait_until_delivered()
+    assert (receiver.ids, status(caller)) == (["event-1"] * 2, "stopped")
+    assert caller.newstore.stream.rejected("erp") == []
+
+
+def test_a_delivery_under_way_at_the_stop_is_not_retried(
+    caller: Caller, receiver: Receiver
+) -> None:
+    def stop_and_fail(_number: int) -> int:
+        caller.newstore.stream.integrations.stop("erp")
+        return 500
+
+    subscribe(caller, receiver)
+    receiver.answer = stop_and_fail
+    publish(caller, 1)
+    caller.newstore.stream.wait_until_delivered()
+    assert receiver.ids == ["event-1"]
+    assert len(caller.newstore.stream.rejected("erp")) == 1
+
+
 def test_an_event_may_be_late_but_not_later_than_the_service_level(
     caller: Caller, receiver: Receiver, clock: Clock
 ) -> None:

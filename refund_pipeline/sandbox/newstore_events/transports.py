@@ -34,6 +34,7 @@ class Webhook:
     target: Target = "webhook"
 
     def __init__(self, *, connections: int) -> None:
+        # Without retries a redirect is an answer, too: urllib3 does not follow it.
         self._pool = urllib3.PoolManager(maxsize=connections, retries=False)
 
     def send(self, integration: Integration, lines: Sequence[str], *, timeout: float) -> Answer:
@@ -52,7 +53,6 @@ class Webhook:
                 body=line.encode(),
                 headers=headers,
                 timeout=urllib3.Timeout(total=timeout),
-                redirect=False,
             )
         except urllib3.exceptions.HTTPError as error:
             return Answer(None, type(error).__name__, _milliseconds_since(began))
