@@ -29,6 +29,7 @@ def receiver(*, host: str, port: int, fd: int | None) -> None:
 
         read_settings(os.environ)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("botocore").setLevel(logging.WARNING)
     uvicorn.run(
         app,
         host=host,
