@@ -74,17 +74,18 @@ class Authenticator(ABC):
     def requests_made(self) -> int:
         """How many requests this object has made itself."""
 
-    def send(self, once: Callable[[Sign], Answer]) -> Answer:
+    def send(self, once: Callable[[Sign], Answer], *, attempts: int = 2) -> Answer:
         """Let `once` send a request, signed by what it is given; after a 401 once more, then stop.
 
-        401 means that nothing was executed, so a write may be sent again too.
+        401 means that nothing was executed, so a write may be sent again too. With one attempt, a
+        check of the credentials costs one of the refusals that lock the user.
 
         Raises:
             Misconfigured: NetSuite refuses the credentials; too many refusals close the circuit.
             Unavailable: what signing needs does not answer.
         """
         answer = self._attempt(once)
-        if answer.status == _UNAUTHORISED:
+        if answer.status == _UNAUTHORISED and attempts > 1:
             answer = self._attempt(once)
         if answer.status == _UNAUTHORISED:
             raise Misconfigured(

@@ -34,6 +34,7 @@ _NEEDS_A_PERSON = (
 _SQLITE_MAY_PASS = ("is locked", "disk I/O error", "is full")
 _POSTGRESQL_CODES: Mapping[str, type[Unavailable | Misconfigured]] = {
     "42501": Misconfigured,  # insufficient privilege
+    "3F000": Misconfigured,  # no schema the user may use
     "25006": Unavailable,  # read only: a standby, for as long as the failover lasts
 }
 

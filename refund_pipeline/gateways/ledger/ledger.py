@@ -17,10 +17,11 @@ from refund_pipeline.gateways.ledger import (
     landing,
     overview,
     postings,
+    probe,
     refund_work,
     resolutions,
 )
-from refund_pipeline.gateways.ledger.database import Database
+from refund_pipeline.gateways.ledger.database import HEAD, Database
 from refund_pipeline.gateways.ledger.history import Writing, tracked
 from refund_pipeline.gateways.ledger.rows import (
     FileCounts,
@@ -52,6 +53,15 @@ class Ledger:
     def close(self) -> None:
         """Close every connection."""
         self._database.close()
+
+    def prove_writable(self) -> str:
+        """Return the revision of the schema, which is migrated first, once a write would work.
+
+        Nothing else is changed.
+        """
+        with self._database.write() as connection:
+            probe.prove_writable(connection)
+        return HEAD
 
     @contextmanager
     def _writing(self) -> Iterator[Writing]:
