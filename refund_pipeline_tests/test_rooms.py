@@ -67,6 +67,12 @@ def test_dagster_is_imported_by_orchestration_and_definitions_only(path: Path) -
     assert may or not uses_dagster
 
 
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_http_is_served_by_the_receiver_and_the_sandbox_only(path: Path) -> None:
+    serves = {name.split(".")[0] for name in imports(path)} & {"starlette", "uvicorn"}
+    assert room(path) in {"receiver", "sandbox"} or not serves
+
+
 @pytest.mark.parametrize("path", sorted((PACKAGE / "domain").glob("*.py")), ids=lambda p: p.name)
 def test_the_domain_does_no_io(path: Path) -> None:
     assert not {name.split(".")[0] for name in imports(path)} & OUTSIDE_DOMAIN

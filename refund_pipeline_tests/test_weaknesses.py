@@ -399,7 +399,7 @@ def test_19_orders_are_read_together_not_one_by_one(newstore: NewStoreSandbox) -
 def test_20_the_receiver_does_not_start_without_a_key_and_takes_nothing_without_it() -> None:
     with pytest.raises(Misconfigured, match="REFUNDS_RECEIVER_KEY"):
         read_settings({"REFUNDS_LANDING_URL": "s3://bucket/x", "REFUNDS_TENANT": "demo"})
-    app = create_app(lambda: SETTINGS, writer=lambda _settings: KeptFiles())
+    app = create_app(SETTINGS, writer=KeptFiles())
     stranger = {"content-type": "application/json"}
     answer = asyncio.run(request(app, event_line(1).encode(), headers=stranger))
     assert answer.status == 401
@@ -407,7 +407,7 @@ def test_20_the_receiver_does_not_start_without_a_key_and_takes_nothing_without_
 
 def test_21_the_receiver_asks_nobody_and_an_empty_body_is_no_crash() -> None:
     writer = KeptFiles()
-    app = create_app(lambda: SETTINGS, writer=lambda _settings: writer)
+    app = create_app(SETTINGS, writer=writer)
     assert asyncio.run(request(app, b"")).status == 400
     other = event_line(1).replace("refund_request.issued", "order.created").encode()
     assert asyncio.run(request(app, other)).status == 200

@@ -50,11 +50,10 @@ def new_client(
     connect_seconds: float = 5,
     read_seconds: float = 30,
     attempts: int = 5,
-    connections: int = 10,
 ) -> "S3Client":
     """Return an S3 client configured by the standard AWS variables and files.
 
-    Timeouts are short and requests are tried again by botocore. Servers other than AWS get
+    Timeouts are short, and botocore makes so many attempts of a request. Servers other than AWS get
     path-style addresses, because `bucket.minio` or `bucket.localhost` seldom resolves.
     """
     import boto3
@@ -63,8 +62,7 @@ def new_client(
     options = Config(
         connect_timeout=connect_seconds,
         read_timeout=read_seconds,
-        retries={"mode": "standard", "max_attempts": attempts},
-        max_pool_connections=connections,
+        retries={"mode": "standard", "total_max_attempts": attempts},
     )
     client = boto3.client("s3", config=options)
     host = urlsplit(client.meta.endpoint_url).hostname or ""
@@ -74,16 +72,19 @@ def new_client(
 
 
 @contextlib.contextmanager
-def boto_errors(doing: str) -> Iterator[None]:
-    """Turn boto's exceptions into `Unavailable` or `Misconfigured`; `doing` says what was tried."""
+def boto_errors(doing: str, *, then: str = "the next run tries again") -> Iterator[None]:
+    """Turn boto's exceptions into `Unavailable` or `Misconfigured`.
+
+    `doing` says what was tried, `then` what happens next if S3 is only unavailable.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
     except ClientError as error:
-        raise _from_answer(doing, error) from None
+        raise _from_answer(doing, then, error) from None
     except BotoCoreError as error:
-        raise _without_answer(doing, error) from None
+        raise _without_answer(doing, then, error) from None
 
 
 def error_code(error: "ClientError") -> tuple[str, int]:
@@ -93,16 +94,16 @@ def error_code(error: "ClientError") -> tuple[str, int]:
     return code, int(status)
 
 
-def _from_answer(doing: str, error: "ClientError") -> PipelineError:
+def _from_answer(doing: str, then: str, error: "ClientError") -> PipelineError:
     code, status = error_code(error)
     if status >= _SERVER_ERROR or code in _BUSY_CODES:
-        return Unavailable(f"{doing}: S3 answered {status} {code}; the next run tries again")
+        return Unavailable(f"{doing}: S3 answered {status} {code}; {then}")
     return Misconfigured(
         f"{doing}: S3 answered {status} {code}; check the URL, credentials and permissions"
     )
 
 
-def _without_answer(doing: str, error: "BotoCoreError") -> PipelineError:
+def _without_answer(doing: str, then: str, error: "BotoCoreError") -> PipelineError:
     from botocore import exceptions as boto
 
     kind = type(error).__name__
@@ -118,7 +119,7 @@ def _without_answer(doing: str, error: "BotoCoreError") -> PipelineError:
     if isinstance(error, transient) and not isinstance(
         error, (boto.SSLError, boto.ProxyConnectionError)
     ):
-        return Unavailable(f"{doing}: no usable answer from S3 ({kind}); the next run tries again")
+        return Unavailable(f"{doing}: no usable answer from S3 ({kind}); {then}")
     return Misconfigured(
         f"{doing}: boto3 cannot ask S3 ({kind}); check the AWS_* variables and credentials"
     )

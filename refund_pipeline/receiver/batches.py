@@ -1,116 +1,130 @@
-"""Writes many concurrent events together: each waits for the file that holds its own.
+"""Writes concurrent events together, so that 1,000 events a second do not make 1,000 objects.
 
-A file is closed a short interval after its first event, or when it is large, so that 1,000 events
-a second do not make 1,000 objects a second. Nothing is kept that was not asked for by a request
-still waiting, so a killed process loses nothing that was answered.
+A file is written a short interval after its first event came, or as soon as it is large; whoever
+sent an event waits for the file that holds it. Nothing is kept that nobody waits for, so a killed
+process loses nothing that was answered.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from enum import Enum
 
 from refund_pipeline.domain.errors import PipelineError
+from refund_pipeline.receiver.allowance import Allowance
+from refund_pipeline.receiver.settings import Limits
 
-logger = logging.getLogger(__name__)
+_THREADS = 4
+"""Files written at once: with one every interval, a slow write does not hold up the next."""
+_log = logging.getLogger(__name__)
 
 
-class NotDurable(Exception):
-    """The event is not known to be in the bucket; whoever sent it has to send it again."""
+class Outcome(Enum):
+    """What became of an event; the value is a sentence for whoever sent it."""
+
+    STORED = "stored"
+    NOT_WRITTEN = "the landing bucket did not take the event; send it again"
+    NOT_IN_TIME = "the landing bucket did not take the event in time; send it again"
+    TOO_MUCH_IN_HAND = "too many events are waiting for the landing bucket; send it again"
 
 
-@dataclass(slots=True)
-class _Batch:
-    written: "asyncio.Future[None]"
+@dataclass(slots=True, eq=False)
+class _File:
+    written: "asyncio.Future[bool]"
     lines: list[bytes] = field(default_factory=list)
     size: int = 0
+    awaited_until: float = 0.0
+    """By the clock; nobody waits for it any longer."""
 
 
 class Batches:
-    """Collects lines and writes them by `write` in threads; used on one event loop.
+    """Collects events into files; for one event loop at a time.
 
     Args:
-        write: Writes the lines of one file; raises a `PipelineError` when it cannot.
-        interval: Seconds from the first line of a file to its end.
-        most_bytes: A file of this size is closed at once.
-        most_waiting: Bytes that may wait; beyond, events are turned away.
-        patience: Seconds a line waits at most.
-        threads: Files written at once.
+        write: Writes the lines of one file, in a thread; returns its key or raises.
+        interval: Seconds from a file's first event until it is written.
+        limits: Of a file's size and of an answer's time.
+        allowance: What is in hand counts against it until it is written.
+        clock: Seconds that only grow.
     """
 
     def __init__(
         self,
-        write: Callable[[Sequence[bytes]], object],
+        write: Callable[[Sequence[bytes]], str],
         *,
         interval: float,
-        most_bytes: int = 1024 * 1024,
-        most_waiting: int = 64 * 1024 * 1024,
-        patience: float = 10.0,
-        threads: int = 4,
+        limits: Limits,
+        allowance: Allowance,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._write = write
         self._interval = interval
-        self._most_bytes = most_bytes
-        self._most_waiting = most_waiting
-        self._patience = patience
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="landing")
-        self._open: _Batch | None = None
-        self._waiting = 0
-        self._writing: set[asyncio.Task[None]] = set()
+        self._limits = limits
+        self._allowance = allowance
+        self._clock = clock
+        self._collecting: _File | None = None
+        self._threads: ThreadPoolExecutor | None = None
 
-    async def put(self, line: bytes) -> None:
-        """Return once the line is in the bucket.
+    async def store(self, line: bytes) -> Outcome:
+        """Return once the line is in the bucket, or once it is known not to be there in time."""
+        if not self._allowance.take(len(line)):
+            return Outcome.TOO_MUCH_IN_HAND
+        file = self._add(line)
+        # unlike wait_for, it leaves the file alone when this request gives up
+        done, _ = await asyncio.wait({file.written}, timeout=self._limits.answer_seconds)
+        if not done:
+            return Outcome.NOT_IN_TIME
+        return Outcome.STORED if file.written.result() else Outcome.NOT_WRITTEN
 
-        Raises:
-            NotDurable: it is not known to be there.
-        """
-        if self._waiting + len(line) > self._most_waiting:
-            raise NotDurable("too many events wait for the bucket")
-        self._waiting += len(line)
+    async def close(self) -> None:
+        """Write what was collected and wait for what is being written; may be used again."""
+        if self._collecting is not None:
+            self._send(self._collecting)
+        threads, self._threads = self._threads, None
+        if threads is not None:
+            await asyncio.to_thread(threads.shutdown)
+
+    def _add(self, line: bytes) -> _File:
+        file = self._collecting
+        if file is None:
+            loop = asyncio.get_running_loop()
+            file = self._collecting = _File(loop.create_future())
+            loop.call_later(self._interval, self._send, file)
+        file.lines.append(line)
+        file.size += len(line)
+        file.awaited_until = self._clock() + self._limits.answer_seconds
+        if file.size >= self._limits.file:
+            self._send(file)
+        return file
+
+    def _send(self, file: _File) -> None:
+        if self._collecting is not file:
+            return  # it was large, and sent before its interval was over
+        self._collecting = None
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="landing")
+        writing = asyncio.get_running_loop().run_in_executor(self._threads, self._write_file, file)
+        writing.add_done_callback(lambda done: file.written.set_result(done.result()))
+
+    def _write_file(self, file: _File) -> bool:
+        """Write a file, in a thread; say whether it is in the bucket."""
+        count = len(file.lines)
         try:
-            batch = self._batch_for(line)
-            await asyncio.wait_for(asyncio.shield(batch.written), self._patience)
-        except asyncio.TimeoutError:
-            raise NotDurable("the bucket did not answer in time") from None
-        finally:
-            self._waiting -= len(line)
-
-    async def drain(self) -> None:
-        """Write what is open, and wait for all that is being written."""
-        if self._open is not None:
-            self._close(self._open)
-        while self._writing:
-            await asyncio.wait(set(self._writing))
-        self._pool.shutdown(wait=False)
-
-    def _batch_for(self, line: bytes) -> _Batch:
-        loop = asyncio.get_running_loop()
-        batch = self._open
-        if batch is None:
-            batch = self._open = _Batch(loop.create_future())
-            loop.call_later(self._interval, self._close, batch)
-        batch.lines.append(line)
-        batch.size += len(line) + 1
-        if batch.size >= self._most_bytes:
-            self._close(batch)
-        return batch
-
-    def _close(self, batch: _Batch) -> None:
-        if self._open is not batch:
-            return  # closed before, because it was large
-        self._open = None
-        task = asyncio.get_running_loop().create_task(self._finish(batch))
-        self._writing.add(task)
-        task.add_done_callback(self._writing.discard)
-
-    async def _finish(self, batch: _Batch) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            await loop.run_in_executor(self._pool, self._write, batch.lines)
+            if self._clock() > file.awaited_until:
+                _log.error("%d event(s) not written: all were answered 500 meanwhile", count)
+                return False
+            key = self._write(file.lines)
         except PipelineError as error:
-            logger.error("%d event(s) were not stored: %s", len(batch.lines), error)  # noqa: TRY400 - no trace
-            batch.written.set_exception(NotDurable("the bucket did not take the event"))
-            batch.written.exception()  # seen: those who waited may have given up
+            _log.error("%d event(s) not written: %s", count, error)
+            return False
+        except Exception:  # noqa: BLE001 - a defect; those who wait are answered all the same
+            _log.exception("%d event(s) not written", count)
+            return False
         else:
-            batch.written.set_result(None)
+            _log.info("%d event(s) written to %s", count, key)
+            return True
+        finally:
+            self._allowance.give_back(file.size)

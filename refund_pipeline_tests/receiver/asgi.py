@@ -1,9 +1,10 @@
-"""Drive an ASGI app in process, and a writer that keeps what it is given."""
+"""Drives an ASGI app in process, without TCP; and a bucket that keeps the files it is given."""
 
 import asyncio
+import contextlib
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +14,9 @@ from refund_pipeline.domain.errors import Unavailable
 from refund_pipeline.receiver.settings import ReceiverSettings
 
 KEY = "k" * 32
-SETTINGS = ReceiverSettings("s3://bucket/events", "demo", (KEY,), interval=0.0)
+SETTINGS = ReceiverSettings("s3://bucket/events", "demo", (KEY.encode(),), interval=0.0)
 HEADERS = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
+NOBODY: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,35 +26,41 @@ class Answer:
     body: bytes
 
     @property
-    def document(self) -> Any:
-        return json.loads(self.body)
+    def detail(self) -> str:
+        return str(json.loads(self.body)["detail"])
 
 
 @dataclass
 class KeptFiles:
-    """A writer in memory; it fails `failures` times, and may be held up at a gate."""
+    """A bucket in memory. It fails `failures` times, and a closed `gate` holds every write up."""
 
     files: list[list[bytes]] = field(default_factory=list)
     failures: int = 0
     is_down: bool = False
-    closed: bool = False
-    gate: threading.Event | None = None
+    checks: int = 0
+    is_closed: bool = False
+    gate: threading.Event = field(default_factory=threading.Event)
+    error: Exception = field(default_factory=lambda: Unavailable("the bucket is down"))
+
+    def __post_init__(self) -> None:
+        self.gate.set()
 
     def write(self, lines: Sequence[bytes]) -> str:
-        if self.gate is not None:
-            self.gate.wait(30)
+        assert self.gate.wait(60)
         if self.failures:
             self.failures -= 1
-            raise Unavailable("the bucket is down")
+            raise self.error
         self.files.append(list(lines))
-        return "key"
+        return f"file-{len(self.files)}"
 
     def check(self) -> None:
+        self.checks += 1
+        assert self.gate.wait(60)
         if self.is_down:
-            raise Unavailable("the bucket is down")
+            raise self.error
 
     def close(self) -> None:
-        self.closed = True
+        self.is_closed = True
 
     @property
     def lines(self) -> list[bytes]:
@@ -65,13 +73,14 @@ async def request(
     *,
     method: str = "POST",
     path: str = "/events",
-    headers: dict[str, str] | None = None,
+    headers: Mapping[str, str] | Sequence[tuple[bytes, bytes]] = HEADERS,
     query: bytes = b"",
+    stays: bool = True,
 ) -> Answer:
-    """Send one request and return its answer."""
+    """Send one request and return its answer; who does not stay breaks off before the end."""
     chunks = [body] if isinstance(body, bytes) else list(body)
     to_send: list[Message] = [
-        {"type": "http.request", "body": chunk, "more_body": number < len(chunks)}
+        {"type": "http.request", "body": chunk, "more_body": number < len(chunks) or not stays}
         for number, chunk in enumerate(chunks, 1)
     ]
     sent: list[Message] = []
@@ -82,37 +91,48 @@ async def request(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    chosen = HEADERS if headers is None else headers
-    scope = {
+    await app(scope(method=method, path=path, headers=headers, query=query), receive, send)
+    start, *rest = sent
+    names = {name.decode(): value.decode() for name, value in start["headers"]}
+    return Answer(start["status"], names, b"".join(message["body"] for message in rest))
+
+
+def scope(
+    *,
+    method: str = "POST",
+    path: str = "/events",
+    headers: Mapping[str, str] | Sequence[tuple[bytes, bytes]] = HEADERS,
+    query: bytes = b"",
+) -> dict[str, Any]:
+    """Make what a server tells the app of a request."""
+    if isinstance(headers, Mapping):
+        headers = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    return {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
         "method": method,
         "scheme": "http",
         "path": path,
-        "raw_path": path.encode(),
+        "raw_path": path.encode("utf-8", "replace"),
         "query_string": query,
-        "headers": [(name.encode(), value.encode("latin-1")) for name, value in chosen.items()],
+        "headers": list(headers),
         "server": ("testserver", 80),
         "client": ("127.0.0.1", 1),
     }
-    await app(scope, receive, send)
-    start = next(message for message in sent if message["type"] == "http.response.start")
-    content = b"".join(message.get("body", b"") for message in sent)
-    names = {name.decode(): value.decode() for name, value in start["headers"]}
-    return Answer(start["status"], names, content)
 
 
-async def with_lifespan(app: ASGIApp, work: Any) -> Any:
-    """Start the app as a server would, do `work`, and stop it."""
+@contextlib.asynccontextmanager
+async def lifespan(app: ASGIApp) -> AsyncIterator[None]:
+    """Start the app as a server does, and stop it."""
     inbox: asyncio.Queue[Message] = asyncio.Queue()
     outbox: asyncio.Queue[Message] = asyncio.Queue()
     task = asyncio.ensure_future(app({"type": "lifespan", "state": {}}, inbox.get, outbox.put))
     await inbox.put({"type": "lifespan.startup"})
-    assert (await outbox.get())["type"] == "lifespan.startup.complete"
+    assert await outbox.get() == {"type": "lifespan.startup.complete"}
     try:
-        return await work()
+        yield
     finally:
         await inbox.put({"type": "lifespan.shutdown"})
-        assert (await outbox.get())["type"] == "lifespan.shutdown.complete"
+        assert await outbox.get() == {"type": "lifespan.shutdown.complete"}
         await task

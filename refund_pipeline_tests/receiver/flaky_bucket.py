@@ -1,36 +1,67 @@
-"""An S3 server that fails one write in twenty, before or after it has taken the object in."""
+"""A bucket behind HTTP that fails one write in twenty, before or after it took the object in."""
 
-from urllib.parse import unquote
+import hashlib
+import random
+from collections.abc import Callable
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from refund_pipeline.sandbox.serving import drop_connection
+
 _ERROR = b"<?xml version='1.0'?><Error><Code>InternalError</Code><Message>no</Message></Error>"
-_BURST, _OF = 4, 80
-"""Failures come in bursts, so that some outlast the client's own second try."""
+_FAILURES = ("refused", "taken in and refused", "dropped", "taken in and dropped")
 
 
 class FlakyBucket:
-    """The ASGI app; `objects` is what was taken in, whatever was answered."""
+    """The ASGI app. `objects` is what was taken in, whatever was answered.
 
-    def __init__(self) -> None:
+    Args:
+        seed: Decides which writes fail, and how.
+        failing: The part of the writes that fails.
+    """
+
+    def __init__(self, *, seed: int = 0, failing: float = 0.0) -> None:
         self.objects: dict[str, bytes] = {}
+        self.writes = 0
         self.failures = 0
-        self._writes = 0
+        self.before: dict[int, Callable[[], object]] = {}
+        """What is done before the write of this number, from 0, is taken in."""
+        self.after: dict[int, Callable[[], object]] = {}
+        """What is done after it was taken in, before it is answered."""
+        self._chance = random.Random(seed)
+        self._failing = failing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        body = await request.body()
-        response = self._put(unquote(request.url.path), body) if request.method == "PUT" else None
-        await (response or Response(status_code=200))(scope, receive, send)
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            return
+        if request.method == "PUT":
+            await self._put(request.url.path.removeprefix("/bucket/"), body, scope, receive, send)
+        else:
+            await Response()(scope, receive, send)
 
-    def _put(self, path: str, body: bytes) -> Response:
-        self._writes += 1
-        fails = self._writes % _OF < _BURST
-        if not fails or self._writes % 2:
-            self.objects[path.removeprefix("/bucket/")] = body
+    async def _put(self, key: str, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+        number, self.writes = self.writes, self.writes + 1
+        fails = self._chance.random() < self._failing
+        failure = self._chance.choice(_FAILURES) if fails else ""
+        self.failures += fails
+        self.before.get(number, _nothing)()
+        if not fails or failure.startswith("taken in"):
+            self.objects[key] = body
+        self.after.get(number, _nothing)()
+        if failure.endswith("dropped"):
+            await drop_connection(scope)
+            return
+        etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        response = Response(headers={"ETag": f'"{etag}"'})
         if fails:
-            self.failures += 1
-            return Response(_ERROR, status_code=500, media_type="application/xml")
-        return Response(status_code=200, headers={"ETag": '"x"'})
+            response = Response(_ERROR, status_code=500, media_type="application/xml")
+        await response(scope, receive, send)
+
+
+def _nothing() -> None:
+    pass
