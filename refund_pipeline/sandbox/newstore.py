@@ -206,6 +206,13 @@ class NewStoreSandbox:
         with self._lock:
             self._orders[order_id] = replace(self._orders[order_id], poison=poison)
 
+    def forbid(self, *kinds: str) -> None:
+        """Refuse these kinds of requests, as `Audit.counts` names them, and no others: 403, JSON.
+
+        The API client lacks the permission; a new token changes nothing.
+        """
+        self._front.forbidden = frozenset(kinds)
+
     def expire_tokens(self) -> None:
         """Make every token issued so far worthless."""
         self._tokens.expire_all()

@@ -49,6 +49,8 @@ class Front:
     page_size: int = 100
     graphql_lag: timedelta = timedelta(0)
     money_spelling: MoneySpelling = "as_kept"
+    forbidden: frozenset[str] = frozenset()
+    """Kinds of requests, as the audit names them, the API client has no permission for."""
 
     @property
     def token_path(self) -> str:
@@ -122,6 +124,8 @@ class Front:
         return await self._let_in(request, kind, asked)
 
     async def _let_in(self, request: Request, kind: str, asked: Asked) -> Response:
+        if kind in self.forbidden:
+            return refusal(403, "forbidden", "The API client lacks the permission")
         match kind:
             case "graphql":
                 return await self._query(request, asked)
