@@ -1,4 +1,4 @@
-"""An API client without a permission: 403 in JSON, for that kind of request alone (contract 3.3)."""
+"""An API client without a permission: 403 in JSON, for that kind of request alone."""
 
 from collections.abc import Iterator
 
