@@ -95,6 +95,7 @@ def test_a_list_of_audiences_is_not_the_exact_audience(shared):
     assert shared.ask_token(shared.assertion(aud=[audience])).status_code == 400
 
 
+# point 4
 @pytest.mark.parametrize(
     "changes",
     [
@@ -124,12 +125,15 @@ def test_a_wrong_assertion_is_an_invalid_grant(shared, changes):
     assert (answer.status_code, answer.json()) == (400, {"error": "invalid_grant"})
 
 
+# point 4
 def test_an_assertion_may_live_an_hour_and_not_a_second_more(shared):
     issued = shared.claims()["iat"]
     assert shared.ask_token(shared.assertion(iat=issued, exp=issued + 3600)).status_code == 200
     assert shared.ask_token(shared.assertion(iat=issued, exp=issued + 3601)).status_code == 400
 
 
+# point 4
+# point 42
 def test_an_expired_assertion_is_refused(client, clock):
     assertion = client.assertion()
     clock.move(301)
@@ -141,11 +145,13 @@ def test_an_assertion_from_the_future_is_refused(shared):
     assert shared.ask_token(shared.assertion(iat=later, exp=later + 60)).status_code == 400
 
 
+# point 4
 def test_an_assertion_signed_with_another_key_is_refused(shared):
     other = pem(rsa.generate_private_key(public_exponent=65537, key_size=2048))
     assert shared.ask_token(shared.assertion(key=other)).json() == {"error": "invalid_grant"}
 
 
+# point 4
 def test_an_unsigned_assertion_is_refused(shared):
     unsigned = jwt.encode(
         shared.claims(), None, algorithm="none", headers={"kid": shared.sandbox.certificate_id}
@@ -158,11 +164,14 @@ def test_text_that_is_no_token_is_refused(shared, text):
     assert shared.ask_token(text).status_code == 400
 
 
+# point 4
 def test_a_revoked_certificate_opens_nothing(client, sandbox):
     sandbox.tokens.revoke_certificate(sandbox.certificate_id)
     assert client.ask_token(client.assertion()).json() == {"error": "invalid_grant"}
 
 
+# point 4
+# point 42
 def test_an_expired_certificate_opens_nothing(client, sandbox, clock):
     key = ECKey.import_key(pem(EC_KEY))
     sandbox.tokens.map_certificate("ec-1", key, ends=clock() + timedelta(seconds=10))
@@ -201,6 +210,7 @@ def test_the_feature_of_the_other_way_does_not_matter(client, sandbox):
     assert client.get("record/v1/cashRefund").status_code == 200
 
 
+# point 5
 def test_a_token_for_another_scope_is_no_token_for_rest(client, sandbox):
     answer = client.ask_token(client.assertion(scope=["restlets", "suite_analytics"]))
     client.token = answer.json()["access_token"]
@@ -210,6 +220,7 @@ def test_a_token_for_another_scope_is_no_token_for_rest(client, sandbox):
     assert sandbox.logins.reasons == ["the access token is for another scope"]
 
 
+# point 4
 @pytest.mark.parametrize(
     "changes",
     [{"grant_type": "password"}, {"client_assertion_type": "jwt"}, {"scope": "rest_webservices"}],
@@ -261,6 +272,7 @@ def test_a_token_cannot_be_had_with_get(shared):
     assert shared.session.get(shared.sandbox.base_url + TOKEN_PATH, timeout=10).status_code == 405
 
 
+# point 5
 @pytest.mark.parametrize("header", [None, "Bearer", "Bearer nonsense", "Basic YTpi"])
 @pytest.mark.parametrize("path", ["record/v1/cashRefund", "query/v1/suiteql", "nowhere"])
 def test_without_a_known_token_everything_answers_401_with_a_challenge(shared, header, path):
@@ -271,6 +283,8 @@ def test_without_a_known_token_everything_answers_401_with_a_challenge(shared, h
     assert answer.json()["o:errorDetails"][0]["o:errorCode"] == "INVALID_LOGIN"
 
 
+# point 5
+# point 42
 def test_a_token_dies_after_its_time(client, clock):
     assert client.get("record/v1/cashRefund").status_code == 200
     clock.move(3600)
@@ -285,6 +299,7 @@ def test_expired_tokens_can_be_replaced_by_new_ones(client, sandbox):
     assert client.get("record/v1/cashRefund").status_code == 200
 
 
+# point 5
 def test_a_token_of_another_account_is_worth_nothing(client):
     with NetSuiteSandbox(account="7654321") as other:
         stranger = RawClient(other)
@@ -293,6 +308,7 @@ def test_a_token_of_another_account_is_worth_nothing(client):
     assert client.get("record/v1/cashRefund").status_code == 401
 
 
+# point 1
 def test_another_host_name_is_not_this_account(shared):
     headers = {"Host": "1234567-sb1.suitetalk.api.netsuite.com"}
     assert shared.get("record/v1/cashRefund", headers=headers).status_code == 401
@@ -308,10 +324,12 @@ def test_a_token_is_not_given_to_another_host_name(shared):
     assert answer.status_code == 401
 
 
+# point 1
 def test_a_path_outside_the_services_is_not_found(shared):
     assert shared.session.get(f"{shared.sandbox.base_url}/app/login", timeout=10).status_code == 404
 
 
+# point 45
 def test_the_audit_holds_no_secret(client, sandbox):
     client.get("record/v1/cashRefund?limit=10")
     text = repr(sandbox.audit.requests)

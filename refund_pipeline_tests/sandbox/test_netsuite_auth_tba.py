@@ -154,6 +154,7 @@ def test_paths_and_queries_are_signed_as_they_are_sent(shared, path):
     assert shared.sandbox.logins.failures == []
 
 
+# point 2
 @pytest.mark.parametrize("seconds", [-299, 300])
 def test_a_clock_may_be_five_minutes_off(client, clock, seconds):
     then = str(int(clock().timestamp()) + seconds)
@@ -170,6 +171,7 @@ def test_a_nonce_may_come_again_with_another_timestamp(client, clock):
 # What is wrong
 
 
+# point 2
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -202,6 +204,7 @@ def test_a_wrong_parameter_is_refused(shared, changes, reason):
     assert refused_for(shared, shared.header(**changes)) == reason
 
 
+# point 2
 @pytest.mark.parametrize("which", [0, 1])
 def test_each_secret_matters(shared, which):
     both = [shared.sandbox.consumer_secret, shared.sandbox.token_secret]
@@ -221,6 +224,7 @@ NAMES = [
 ]
 
 
+# point 2
 @pytest.mark.parametrize("name", NAMES)
 def test_every_parameter_is_needed(shared, name):
     reason = refused_for(shared, shared.header(**{name: None}))
@@ -232,6 +236,7 @@ def test_the_signature_is_needed(shared):
     assert refused_for(shared, header) == "MissingTokenPassportRequiredFields"
 
 
+# point 2
 @pytest.mark.parametrize("name", [*NAMES, "oauth_signature"])
 def test_no_parameter_may_be_empty_or_come_twice(shared, name):
     header = shared.header()
@@ -312,6 +317,7 @@ def test_a_signature_for_another_method_is_refused(shared):
     assert refused_for(shared, shared.header("POST")) == "InvalidSignature"
 
 
+# point 2
 def test_a_signature_over_the_encoded_query_is_refused(shared):
     path = f"{PATH}?q=externalId%20IS%20%22a%22"
     url = shared.base + path.replace("%", "%25")
@@ -329,6 +335,7 @@ def test_a_signature_in_the_query_alone_is_no_login(shared):
     assert answer.status_code == 401
 
 
+# point 1
 def test_another_host_is_not_this_account(shared):
     host = {"Host": "7654321.suitetalk.api.netsuite.com"}
     url = f"http://7654321.suitetalk.api.netsuite.com/services/rest/{PATH}"
@@ -336,12 +343,16 @@ def test_another_host_is_not_this_account(shared):
     assert (answer.status_code, error(answer)["o:errorCode"]) == (401, "INVALID_LOGIN")
 
 
+# point 2
+# point 42
 @pytest.mark.parametrize("seconds", [-301, 301])
 def test_a_clock_more_than_five_minutes_off_is_refused(client, clock, seconds):
     then = str(int(clock().timestamp()) + seconds)
     assert refused_for(client, client.header(oauth_timestamp=then)) == "InvalidTimestamp"
 
 
+# point 2
+# point 45
 def test_a_header_used_twice_is_refused_and_counted(client, sandbox):
     header = client.header()
     assert client.request(header=header).status_code == 200
@@ -365,6 +376,7 @@ def test_a_refused_post_creates_nothing(client, sandbox):
 # What an administrator switches
 
 
+# point 2
 @pytest.mark.parametrize(
     ("switch", "reason"),
     [
@@ -398,6 +410,7 @@ def wrong(client: SignedClient) -> None:
     assert client.request(header=client.header(secrets_=("wrong", "wrong"))).status_code == 401
 
 
+# point 3
 def test_five_failures_lock_the_user_for_half_an_hour(client, sandbox, clock):
     for _ in range(4):
         wrong(client)
@@ -441,6 +454,7 @@ def test_failures_of_half_an_hour_ago_are_forgotten(client, sandbox, clock):
     assert client.request().status_code == 200
 
 
+# point 3
 def test_a_locked_user_is_locked_for_access_tokens_too(client, sandbox):
     with RawClient(sandbox) as bearer:
         assert bearer.get(PATH).status_code == 200
@@ -450,6 +464,7 @@ def test_a_locked_user_is_locked_for_access_tokens_too(client, sandbox):
         assert bearer.ask_token(bearer.assertion()).json() == {"error": "invalid_grant"}
 
 
+# point 45
 def test_the_trail_holds_no_secret(client, sandbox):
     wrong(client)
     trail = repr(sandbox.logins.failures)
