@@ -27,6 +27,7 @@ def client(sandbox):
         yield client
 
 
+# point 41
 def test_a_lost_answer_leaves_the_refund_behind(client, sandbox):
     sandbox.faults.lose_answers(1)
     with pytest.raises(requests.ConnectionError):
@@ -35,6 +36,7 @@ def test_a_lost_answer_leaves_the_refund_behind(client, sandbox):
     assert "already exists" in client.post_refund(refund()).text
 
 
+# point 41
 def test_a_connection_dropped_before_the_commit_leaves_nothing(client, sandbox):
     sandbox.faults.drop_before_commit(1)
     with pytest.raises(requests.ConnectionError):
@@ -43,6 +45,7 @@ def test_a_connection_dropped_before_the_commit_leaves_nothing(client, sandbox):
     assert client.post_refund(refund()).status_code == 204
 
 
+# point 41
 def test_an_error_500_after_the_commit_leaves_the_refund_behind(client, sandbox):
     sandbox.faults.fail_after_commit(1)
     answer = client.post_refund(refund())
@@ -50,6 +53,7 @@ def test_an_error_500_after_the_commit_leaves_the_refund_behind(client, sandbox)
     assert len(sandbox.cash_refunds()) == 1
 
 
+# point 41
 def test_a_refusal_can_be_a_lie(client, sandbox):
     sandbox.faults.refuse_but_create(1)
     answer = client.post_refund(refund())
@@ -65,6 +69,7 @@ def test_commit_faults_wait_for_a_request_that_commits(client, sandbox):
     assert client.post_refund(refund()).status_code == 500
 
 
+# point 39
 def test_the_next_requests_can_be_refused_for_concurrency(client, sandbox):
     client.get("record/v1/cashRefund")
     sandbox.faults.too_many_requests(2)
@@ -75,6 +80,7 @@ def test_the_next_requests_can_be_refused_for_concurrency(client, sandbox):
     assert len(sandbox.cash_refunds()) == 1
 
 
+# point 41
 def test_an_outage_answers_html_to_everything_the_token_endpoint_included(client, sandbox):
     client.get("record/v1/cashRefund")
     sandbox.faults.start_outage()
@@ -93,6 +99,7 @@ def test_an_outage_can_end_by_itself(client, sandbox, clock):
     assert client.get("record/v1/cashRefund").status_code == 200
 
 
+# point 39
 def test_requests_above_the_concurrency_limit_are_refused_and_do_nothing():
     with NetSuiteSandbox(concurrency_limit=2, latency=0.15) as sandbox:
         client = RawClient(sandbox)
@@ -109,6 +116,7 @@ def test_requests_above_the_concurrency_limit_are_refused_and_do_nothing():
         assert sandbox.audit.peak_in_flight > 2
 
 
+# point 39
 def test_requests_within_the_limit_are_served_side_by_side():
     with NetSuiteSandbox(concurrency_limit=3, latency=0.1) as sandbox:
         client = RawClient(sandbox)
@@ -124,6 +132,7 @@ def test_requests_within_the_limit_are_served_side_by_side():
         assert sandbox.audit.peak_in_flight <= 3
 
 
+# point 45
 def test_the_audit_lists_every_request_with_its_status(client, sandbox):
     client.post_refund(refund())
     client.post_refund(refund())

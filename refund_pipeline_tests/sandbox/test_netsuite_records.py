@@ -50,6 +50,7 @@ def post_text(client, text, content_type="application/json"):
     return client.request("POST", "record/v1/cashRefund", data=text, headers=headers)
 
 
+# point 13
 def test_a_created_refund_answers_204_without_body_and_with_an_absolute_location(client, sandbox):
     answer = client.post_refund(refund())
     [stored] = sandbox.cash_refunds()
@@ -76,6 +77,7 @@ def test_the_record_type_is_found_in_any_letter_case(client):
     assert client.request("POST", "record/v1/CASHREFUND", json=refund()).status_code == 204
 
 
+# point 15
 def test_a_refund_is_read_by_id_and_by_external_id_in_any_letter_case(posted):
     [stored] = posted.sandbox.cash_refunds()
     for key in (stored.id, "eid:apz-0001", "eid:APZ-0001", "eid%3Aapz-0001"):
@@ -95,6 +97,7 @@ def test_an_expanded_refund_shows_its_lines_and_values(posted):
     assert [line["line"] for line in body["item"]["items"]] == [1, 2]
 
 
+# point 14
 def test_without_expansion_the_lines_are_a_link_only(posted):
     assert set(posted.get("record/v1/cashRefund/eid:apz-0001").json()["item"]) == {"links"}
 
@@ -125,6 +128,7 @@ def test_a_cash_sale_and_a_sales_order_can_be_read(client, sandbox):
     assert client.get(f"record/v1/salesOrder/{order}").json()["currency"]["id"] == "3"
 
 
+# point 15
 def test_a_missing_external_id_is_not_found(shared):
     answer = shared.get("record/v1/cashRefund/eid:nothing")
     assert (answer.status_code, error(answer)["o:errorCode"]) == (404, "NONEXISTENT_ID")
@@ -134,10 +138,12 @@ def test_an_external_id_of_another_type_is_not_found(posted):
     assert posted.get(f"record/v1/cashRefund/eid:{ORDER}").status_code == 404
 
 
+# point 15
 def test_a_pipe_in_an_external_id_breaks_the_address(shared):
     assert shared.get("record/v1/cashRefund/eid:a%7Cb").status_code == 400
 
 
+# point 16
 @pytest.mark.parametrize("key", ["1", "90001"])  # 90001 is the cash sale
 def test_an_id_that_is_unknown_or_of_another_type_is_a_400(posted, key):
     answer = posted.get(f"record/v1/cashRefund/{key}")
@@ -145,11 +151,13 @@ def test_an_id_that_is_unknown_or_of_another_type_is_a_400(posted, key):
     assert "Transaction type specified is incorrect" in error(answer)["detail"]
 
 
+# point 8
 def test_an_unknown_record_type_is_not_found(shared):
     answer = shared.get("record/v1/cashRefunds/1")
     assert (answer.status_code, error(answer)["o:errorCode"]) == (404, "NONEXISTENT_ID")
 
 
+# point 8
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -166,6 +174,7 @@ def test_a_method_the_sandbox_does_not_know_is_refused_and_changes_nothing(share
     assert shared.sandbox.cash_refunds() == []
 
 
+# point 8
 @pytest.mark.parametrize(
     "path",
     [
@@ -194,6 +203,7 @@ def test_a_query_parameter_on_a_post_is_refused(shared):
     assert (answer.status_code, shared.sandbox.cash_refunds()) == (400, [])
 
 
+# point 14
 def test_a_list_shows_ids_and_links_only_and_pages(client):
     for number in range(3):
         client.post_refund(refund(externalId=f"apz-{number}"))
@@ -217,6 +227,7 @@ def test_a_customer_can_be_read(shared):
     assert (body["subsidiary"]["id"], body["currency"]["id"]) == ("2", "2")
 
 
+# point 7
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded"])
 def test_a_body_that_is_not_declared_as_json_is_refused(shared, content_type):
     assert post_text(shared, json.dumps(refund()), content_type).status_code == 415
@@ -229,6 +240,7 @@ def test_both_json_media_types_are_taken(client):
         assert post_text(client, text, content_type).status_code == 204
 
 
+# point 7
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "null", '"x"', '{"memo": NaN}', '{"memo":"a","memo":"b"}', b"\xff{}"]
 )
@@ -237,6 +249,7 @@ def test_a_body_that_is_no_json_object_is_invalid_content(shared, text):
     assert (answer.status_code, error(answer)["o:errorCode"]) == (400, "INVALID_CONTENT")
 
 
+# point 9
 def test_a_misspelled_external_id_is_lost_in_silence_by_default(client, sandbox):
     body = refund(externalId=None, externalID="apz-0001")
     answers = [client.post_refund(body).status_code for _ in range(2)]
@@ -244,6 +257,7 @@ def test_a_misspelled_external_id_is_lost_in_silence_by_default(client, sandbox)
     assert [stored.external_id for stored in sandbox.cash_refunds()] == [None, None]
 
 
+# point 9
 def test_a_misspelled_property_is_refused_with_its_path_when_asked_for(shared):
     body = refund_of({"item": {"id": "9001"}, "amount": 1, "ratee": 1}, externalID="apz-0001")
     answer = shared.post_refund(body, ERROR_ON_NAMES)
@@ -270,6 +284,7 @@ def test_a_validation_header_with_an_unknown_value_is_refused(shared):
     assert shared.post_refund(refund(), headers).status_code == 400
 
 
+# point 10
 @pytest.mark.parametrize(
     ("changes", "path"),
     [
@@ -316,6 +331,7 @@ def test_a_wrong_value_is_refused_with_its_path(shared, changes, path):
     assert shared.sandbox.cash_refunds() == []
 
 
+# point 10
 def test_a_wrong_value_is_dropped_when_the_client_asks_for_that(client, sandbox):
     headers = {"X-NetSuite-PropertyValueValidation": "Ignore"}
     assert client.post_refund(refund(memo=7), headers).status_code == 204
@@ -328,6 +344,7 @@ def test_every_spelling_of_a_reference_is_taken(client):
         assert client.post_refund(body).status_code == 204
 
 
+# point 17
 def test_an_idempotency_key_protects_nothing_on_a_synchronous_call(client, sandbox):
     headers = {"X-NetSuite-Idempotency-Key": "8f6d6c6e-3c1f-4f0e-9d2a-1f2e3d4c5b6a"}
     for _ in range(2):
@@ -346,6 +363,7 @@ def test_a_dry_run_is_refused_rather_than_posted(shared):
     assert (answer.status_code, shared.sandbox.cash_refunds()) == (400, [])
 
 
+# point 20
 @pytest.mark.parametrize("key", ["apz-0001", "APZ-0001"])
 def test_a_second_refund_with_the_same_external_id_already_exists(client, sandbox, key):
     client.post_refund(refund())
@@ -357,12 +375,14 @@ def test_a_second_refund_with_the_same_external_id_already_exists(client, sandbo
     assert len(sandbox.cash_refunds()) == 1
 
 
+# point 20
 def test_the_external_id_of_a_cash_sale_is_taken_for_refunds_too(client, sandbox):
     sell(sandbox)
     answer = client.post_refund(refund(externalId=ORDER.lower()))
     assert "already exists" in error(answer)["detail"]
 
 
+# point 43
 def test_of_racing_creates_with_one_external_id_one_wins():
     with NetSuiteSandbox(concurrency_limit=20, latency=0.05) as sandbox:
         client = RawClient(sandbox)
@@ -373,6 +393,7 @@ def test_of_racing_creates_with_one_external_id_one_wins():
         assert len(sandbox.cash_refunds()) == 1
 
 
+# point 38
 def test_refunds_are_numbered(client):
     for number in range(2):
         client.post_refund(refund(externalId=f"apz-{number}"))

@@ -54,6 +54,7 @@ def refused(client, body, code="USER_ERROR"):
     return error(answer)
 
 
+# point 23
 def test_every_missing_mandatory_field_is_named_at_once(shared):
     fields = ("entity", "customForm", "location", "subsidiary", "currency")
     detail = refused(shared, refund(**dict.fromkeys(fields)))["detail"]
@@ -63,11 +64,13 @@ def test_every_missing_mandatory_field_is_named_at_once(shared):
     )
 
 
+# point 23
 @pytest.mark.parametrize("item", [None, {"items": []}])
 def test_a_refund_without_lines_is_refused(shared, item):
     assert "at least one line" in refused(shared, refund(item=item))["detail"]
 
 
+# point 24
 @pytest.mark.parametrize(
     ("changes", "path"),
     [
@@ -89,6 +92,7 @@ def test_an_unknown_reference_is_invalid_content_with_its_path(shared, changes, 
     assert refused(shared, refund(**changes), "INVALID_CONTENT")["o:errorPath"] == path
 
 
+# point 24
 def test_a_location_of_another_subsidiary_is_named_in_the_refusal(shared):
     detail = refused(shared, refund(location={"id": "21"}))["detail"]
     assert "Invalid location reference key 21 for subsidiary 1" in detail
@@ -99,14 +103,17 @@ def test_a_line_location_of_another_subsidiary_is_refused(shared):
     assert refused(shared, body)["o:errorPath"] == "item.items[0].location"
 
 
+# point 25
 def test_a_customer_of_another_subsidiary_is_refused(shared):
     assert "entity reference key 621" in refused(shared, refund(entity={"id": "621"}))["detail"]
 
 
+# point 25
 def test_a_currency_the_customer_does_not_have_is_refused(shared):
     assert refused(shared, refund(currency={"id": "2"}))["o:errorPath"] == "currency"
 
 
+# point 24
 @pytest.mark.parametrize("change", [{"active": False}, {"subsidiaries": frozenset({"2"})}])
 def test_an_item_that_is_inactive_or_of_another_subsidiary_is_refused(client, sandbox, change):
     items = sandbox.master_data.items
@@ -125,6 +132,8 @@ def test_a_refund_may_come_from_a_cash_sale_of_the_same_customer(client, sandbox
     assert client.post_refund(refund(createdFrom={"id": sale})).status_code == 204
 
 
+# point 25
+# point 26
 @pytest.mark.parametrize(
     "sale",
     [
@@ -139,6 +148,7 @@ def test_a_cash_sale_of_another_customer_subsidiary_or_currency_is_no_origin(cli
     assert refused(client, body)["o:errorPath"] == "createdFrom"
 
 
+# point 26
 def test_a_sales_order_is_no_origin(client, sandbox):
     order = sandbox.add_sales_order(
         external_id="O-2",
@@ -152,12 +162,14 @@ def test_a_sales_order_is_no_origin(client, sandbox):
     assert "type specified" in refused(client, refund(createdFrom={"id": order}))["detail"]
 
 
+# point 33
 def test_a_closed_period_is_refused_and_the_others_stay_open(client, sandbox):
     sandbox.close_period("2026-03")
     assert "closed period" in refused(client, refund())["detail"]
     assert client.post_refund(refund(tranDate="2026-04-01")).status_code == 204
 
 
+# point 33
 def test_a_date_without_a_period_is_refused(shared):
     assert refused(shared, refund(tranDate="2031-01-01"))["o:errorPath"] == "tranDate"
 
@@ -167,6 +179,7 @@ def test_a_posting_period_that_does_not_hold_the_date_is_refused(shared):
     assert refused(shared, body)["o:errorPath"] == "postingPeriod"
 
 
+# point 28
 def test_a_negative_total_is_refused(shared):
     body = refund_of(GOODWILL, {**BY_CARD, "amount": -10.01})
     assert "The total cannot be negative." in refused(shared, body)["detail"]
@@ -178,17 +191,20 @@ def test_a_total_of_zero_or_more_is_taken(client):
         assert client.post_refund(body).status_code == 204
 
 
+# point 28
 def test_an_amount_with_more_decimals_than_its_currency_is_refused(shared):
     body = refund_of({"item": {"id": "9001"}, "amount": 10.005})
     path = refused(shared, body, "INVALID_CONTENT")["o:errorPath"]
     assert path == "item.items[0].amount"
 
 
+# point 28
 def test_yen_have_no_decimals(client):
     refused(client, in_yen(500.5), "INVALID_CONTENT")
     assert client.post_refund(in_yen(500, -500)).status_code == 204
 
 
+# point 28
 def test_an_amount_that_is_not_quantity_times_rate_is_refused(shared):
     body = refund_of({"item": {"id": "9001"}, "quantity": 2, "rate": 10, "amount": 10})
     assert "quantity times rate" in refused(shared, body)["detail"]
@@ -215,6 +231,7 @@ def test_amounts_are_exact(client, sandbox):
     assert sandbox.cash_refunds()[0].total == 0
 
 
+# point 32
 def test_a_refund_netsuite_would_pay_out_again_is_counted(client, sandbox):
     client.post_refund(refund(externalId="a-1", handlingMode={"id": "PROCESS"}))
     assert sandbox.audit.second_payouts == 1
@@ -232,11 +249,13 @@ def test_a_refund_that_only_records_what_was_paid_is_no_second_payout(client, sa
     assert sandbox.audit.second_payouts == 0
 
 
+# point 29
 def test_a_positive_payment_line_is_taken_and_flagged(client, sandbox):
     client.post_refund(refund_of(GOODWILL, {**BY_CARD, "amount": 10}))
     assert len(sandbox.audit.flags) == 1
 
 
+# point 29
 def test_a_taxable_payment_item_is_taken_and_flagged(client, sandbox):
     items = sandbox.master_data.items
     sandbox.master_data.replace_item(replace(items["8101"], taxable=True))
@@ -244,6 +263,7 @@ def test_a_taxable_payment_item_is_taken_and_flagged(client, sandbox):
     assert len(sandbox.audit.flags) == 1
 
 
+# point 38
 def test_every_transaction_balances_in_the_general_ledger(client, sandbox):
     sell(sandbox)
     client.post_refund(refund())

@@ -38,6 +38,7 @@ def detail(answer):
     return found["detail"].removeprefix(opening)
 
 
+# point 18
 def test_a_transaction_is_found_by_external_id_with_text_values_and_without_nulls(client):
     [row] = client.rows(
         "SELECT t.id, t.ExternalId, t.type, t.entity, t.currency, t.foreigntotal, t.otherrefnum, "
@@ -191,6 +192,7 @@ def test_a_wrong_page_is_refused(client, url):
     assert (answer.status_code, error(answer)["o:errorCode"]) == (400, "INVALID_PARAMETER")
 
 
+# point 18
 @pytest.mark.parametrize("prefer", [None, "respond-async", "return=minimal"])
 def test_the_header_prefer_transient_is_demanded(client, prefer):
     headers = {"Prefer": prefer} if prefer else {}
@@ -223,6 +225,7 @@ def test_a_wrong_query_body_is_invalid_content(client, body):
     assert (answer.status_code, error(answer)["o:errorCode"]) == (400, "INVALID_CONTENT")
 
 
+# point 18
 @pytest.mark.parametrize("params", [[], ["a"], ["a", "b", "c"]])
 def test_the_number_of_parameters_must_match(client, params):
     assert detail(client.query("SELECT id FROM item WHERE itemid IN (?, ?)", *params))
@@ -252,6 +255,7 @@ def test_an_unknown_table_is_named(client):
     assert detail(client.query("SELECT id FROM foo")) == "Invalid search type: foo."
 
 
+# point 18
 @pytest.mark.parametrize(
     "sql",
     [
@@ -321,6 +325,7 @@ def test_at_most_a_thousand_values_may_stand_in_a_list(client):
     assert detail(client.query(sql(1001), *values))
 
 
+# point 18
 def test_a_new_record_appears_after_the_index_lag():
     clock = MovableClock()
     with NetSuiteSandbox(clock=clock, index_lag=30) as sandbox:
