@@ -113,6 +113,10 @@ class Retailer:
         lines = [refund.event_line for refund in refunds]
         return self.landing.land(lines, at=at or self._newstore.clock())
 
+    def publish(self, refund: SandboxRefund) -> None:
+        """Give the event of `refund` to NewStore's stream, for integrations registered there."""
+        self._newstore.stream.publish(refund.event_line)
+
     def demo_day(self, now: datetime) -> DemoDay:
         """Land the demo's files on the landing day of the aware time `now`."""
         return retail_days.demo_day(self, self._random, now)

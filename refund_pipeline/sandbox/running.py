@@ -34,6 +34,7 @@ class Days:
             paid = at + _LATE if late else at
             refund = self._retailer.any_refund(at, payments_available_at=paid)
             self._retailer.land(refund, at=at)
+            self._retailer.publish(refund)
             late = not late
 
 

@@ -8,12 +8,15 @@ import threading
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
 from refund_pipeline.sandbox import sandbox as sandbox_module
 from refund_pipeline.sandbox.newstore import NewStoreSandbox
+from refund_pipeline.sandbox.newstore_events.event_log import CreatedEvent
+from refund_pipeline.sandbox.newstore_events.stream import EventStream
 from refund_pipeline.sandbox.retailer import Retailer, SandboxRefund
 from refund_pipeline.sandbox.sandbox import Sandbox, run_until_stopped
 
@@ -191,6 +194,19 @@ def test_every_second_new_refund_is_paid_late(monkeypatch: pytest.MonkeyPatch) -
     run_until_stopped(stopped=StopAfter(3), write=lambda _: None)
     delays = [refund.payments_available_at - refund.requested_at for refund in made[-3:]]
     assert [delay.total_seconds() for delay in delays] == [0, 25, 0]
+
+
+def test_new_refunds_go_to_newstores_stream_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    published: list[str] = []
+    publish = EventStream.publish
+
+    def keep(self: EventStream, event: str, **how: Any) -> CreatedEvent:
+        published.append(event)
+        return publish(self, event, **how)
+
+    monkeypatch.setattr(EventStream, "publish", keep)
+    run_until_stopped(stopped=StopAfter(2), write=lambda _: None)
+    assert len(published) == 2
 
 
 def test_the_process_ends_cleanly_on_sigterm(tmp_path: Path) -> None:
