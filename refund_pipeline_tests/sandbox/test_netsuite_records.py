@@ -161,14 +161,17 @@ def test_an_unknown_record_type_is_not_found(shared):
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("PUT", "cashRefund/eid:apz-0001"),
-        ("PATCH", "cashRefund/1"),
-        ("DELETE", "cashRefund/1"),
+        ("PUT", "cashRefund"),
+        ("PUT", "cashRefund/90001"),
+        ("POST", "cashRefund/90001"),
         ("POST", "cashSale"),
+        ("PATCH", "salesOrder/90001"),
         ("DELETE", "cashRefund"),
+        ("DELETE", "customer/601"),
+        ("POST", "metadata-catalog/cashRefund"),
     ],
 )
-def test_a_method_the_sandbox_does_not_know_is_refused_and_changes_nothing(shared, method, path):
+def test_a_method_an_address_does_not_have_is_refused_and_changes_nothing(shared, method, path):
     answer = shared.request(method, f"record/v1/{path}", json=refund())
     assert (answer.status_code, "GET" in answer.headers["Allow"]) == (405, True)
     assert shared.sandbox.cash_refunds() == []
@@ -350,11 +353,6 @@ def test_an_idempotency_key_protects_nothing_on_a_synchronous_call(client, sandb
     for _ in range(2):
         client.post_refund(refund(externalId=None), headers)
     assert len(sandbox.cash_refunds()) == 2
-
-
-def test_an_asynchronous_request_is_refused_rather_than_run_now(shared):
-    answer = shared.post_refund(refund(), {"Prefer": "respond-async"})
-    assert (answer.status_code, shared.sandbox.cash_refunds()) == (400, [])
 
 
 def test_a_dry_run_is_refused_rather_than_posted(shared):

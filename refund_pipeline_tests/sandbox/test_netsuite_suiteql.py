@@ -77,7 +77,7 @@ LINES = (
 
 
 def test_the_lines_of_a_refund_have_the_sign_they_were_sent_with(client):
-    main, goodwill, card = client.rows(LINES, "apz-0001")
+    main, goodwill, card, _ = client.rows(LINES, "apz-0001")
     assert (main["lineid"], main["mainline"], main["foreignamount"]) == ("0", "T", "0")
     assert "itemtype" not in main
     assert (goodwill["item"], goodwill["foreignamount"], goodwill["quantity"]) == (
@@ -97,7 +97,7 @@ def test_a_refund_with_a_total_is_negative_on_header_and_main_line(client):
 
 
 def test_the_lines_of_a_sale_are_negative_and_its_main_line_positive(client):
-    main, goods = client.rows(LINES, ORDER)
+    main, goods, _ = client.rows(LINES, ORDER)
     assert (main["foreignamount"], goods["foreignamount"], goods["quantity"]) == (
         "99.9",
         "-99.9",

@@ -3,12 +3,12 @@
 Syntax only: whether an id exists or a period is open is for `refund_rules.py`.
 """
 
-import re
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import Enum
 
+from refund_pipeline.sandbox.netsuite.body_values import Problem, Reference, Value, parse_value
 from refund_pipeline.sandbox.netsuite.exchange import (
     ErrorDetail,
     JsonValue,
@@ -16,10 +16,8 @@ from refund_pipeline.sandbox.netsuite.exchange import (
     Request,
     refuse,
 )
+from refund_pipeline.sandbox.netsuite.preferences import Preferences, ReadOnly, TaxProfile
 from refund_pipeline.sandbox.netsuite.properties import Kind, Properties, Property, RefundProperties
-
-EXTERNAL_ID = re.compile(r"[A-Za-z0-9_-]+")
-_LARGEST_NUMBER = 10**15  # a double counts cents exactly up to about here
 
 
 class Strictness(Enum):
@@ -31,22 +29,12 @@ class Strictness(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """A reference to another record, by internal or by external id."""
-
-    id: str | None = None
-    external_id: str | None = None
-
-
-Value = str | bool | Decimal | date | Reference
-
-
-@dataclass(frozen=True, slots=True)
 class Fields:
-    """Parsed properties of a body or a line."""
+    """Parsed properties of a body or a line; `cleared` are those sent as null."""
 
     path: str
     values: dict[str, Value]
+    cleared: frozenset[str] = frozenset()
 
     def text(self, name: str) -> str | None:
         """Return a text or choice; an empty one counts as absent."""
@@ -68,20 +56,30 @@ class Fields:
         value = self.values.get(name)
         return value if isinstance(value, date) else None
 
+    def flag(self, name: str) -> bool:
+        """Return a flag, false when it is absent."""
+        return self.values.get(name) is True
+
 
 @dataclass(frozen=True, slots=True)
 class ParsedBody:
-    """A body without syntax errors; `warnings` name what was dropped from it."""
+    """A body without syntax errors; `warnings` name what was dropped from it.
+
+    `lines` is None when the body says nothing about them, which is not the same as none.
+    """
 
     fields: Fields
-    lines: tuple[Fields, ...]
-    warnings: tuple[str, ...]
+    lines: tuple[Fields, ...] | None
+    tax_details: tuple[Fields, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class _Findings:
     names: Strictness
     values: Strictness
+    read_only: ReadOnly
+    tax: TaxProfile
     errors: list[ErrorDetail] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -95,6 +93,20 @@ class _Findings:
     def refused(self, text: str, path: str) -> None:
         self._note(Strictness.ERROR, text, path)
 
+    def is_taken(self, wanted: Property, path: str) -> bool:
+        """Say whether to read the property on; note it when it is refused."""
+        if wanted.legacy_tax or (wanted.suitetax and self.tax is not TaxProfile.SUITETAX):
+            if self.tax is not TaxProfile.LEGACY_DROPS:
+                self.refused(f"The field {wanted.name} is not supported: taxes.", path)
+            return False
+        if wanted.read_only:
+            if self.read_only is ReadOnly.REFUSE:
+                self.refused(f"The field {wanted.name} is read-only.", path)
+            return False
+        if not wanted.modelled:
+            self.refused(f"The sandbox does not support the field {wanted.name} here.", path)
+        return wanted.modelled
+
     def _note(self, strictness: Strictness, text: str, path: str) -> None:
         detail = f"Error while accessing a resource. {text}"
         if strictness is Strictness.ERROR:
@@ -103,7 +115,9 @@ class _Findings:
             self.warnings.append(f"{path}: dropped")
 
 
-def parse_body(raw: JsonValue, schema: RefundProperties, request: Request) -> ParsedBody:
+def parse_body(
+    raw: JsonValue, schema: RefundProperties, request: Request, preferences: Preferences
+) -> ParsedBody:
     """Return the typed body of a cash refund, under the request's two validation headers.
 
     Raises:
@@ -115,12 +129,17 @@ def parse_body(raw: JsonValue, schema: RefundProperties, request: Request) -> Pa
     findings = _Findings(
         names=_strictness(request, "X-NetSuite-PropertyNameValidation", Strictness.WARNING),
         values=_strictness(request, "X-NetSuite-PropertyValueValidation", Strictness.ERROR),
+        read_only=preferences.read_only,
+        tax=preferences.tax,
     )
     fields = _parse_object(raw, schema.body, "", findings)
-    lines = _parse_lines(raw.get("item"), schema.line, findings)
+    lines = _parse_sublist(raw, "item", schema.line, findings)
+    tax_details: tuple[Fields, ...] | None = None
+    if preferences.tax is TaxProfile.SUITETAX:
+        tax_details = _parse_sublist(raw, "taxDetails", schema.tax_detail, findings)
     if findings.errors:
         raise Refusal(400, findings.errors)
-    return ParsedBody(fields, lines, tuple(findings.warnings))
+    return ParsedBody(fields, lines, tax_details or (), tuple(findings.warnings))
 
 
 def _strictness(request: Request, header: str, default: Strictness) -> Strictness:
@@ -133,22 +152,27 @@ def _strictness(request: Request, header: str, default: Strictness) -> Strictnes
         ) from None
 
 
-def _parse_lines(raw: JsonValue, properties: Properties, findings: _Findings) -> tuple[Fields, ...]:
+def _parse_sublist(
+    body: dict[str, JsonValue], sublist: str, properties: Properties, findings: _Findings
+) -> tuple[Fields, ...] | None:
+    if sublist not in body:
+        return None
+    raw = body[sublist]
     if raw is None:
         return ()
     if not isinstance(raw, dict):
-        findings.refused('A sublist is an object: {"items": [...]}.', "item")
+        findings.refused('A sublist is an object: {"items": [...]}.', sublist)
         return ()
     for name in raw:
         if name != "items":
-            findings.unknown_name(name, f"item.{name}")
+            findings.unknown_name(name, f"{sublist}.{name}")
     items = raw.get("items")
     if not isinstance(items, list):
-        findings.refused("The sublist has no list of items.", "item.items")
+        findings.refused("The sublist has no list of items.", f"{sublist}.items")
         return ()
     lines = []
     for position, entry in enumerate(items):
-        path = f"item.items[{position}]"
+        path = f"{sublist}.items[{position}]"
         if isinstance(entry, dict):
             lines.append(_parse_object(entry, properties, path, findings))
         else:
@@ -160,100 +184,19 @@ def _parse_object(
     raw: dict[str, JsonValue], properties: Properties, path: str, findings: _Findings
 ) -> Fields:
     values: dict[str, Value] = {}
+    cleared: set[str] = set()
     for name, value in raw.items():
         where = f"{path}.{name}" if path else name
         wanted = properties.get(name)
         if wanted is None:
             findings.unknown_name(name, where)
-        elif wanted.read_only:
-            findings.refused(f"The field {name} is read-only.", where)
-        elif not wanted.modelled:
-            findings.refused(f"The sandbox does not support the field {name} here.", where)
-        elif value is not None and wanted.kind is not Kind.SUBLIST:
-            parsed = _parse_value(value, wanted)
-            if isinstance(parsed, _Problem):
+        elif findings.is_taken(wanted, where) and wanted.kind is not Kind.SUBLIST:
+            if value is None:
+                cleared.add(name)
+                continue
+            parsed = parse_value(value, wanted)
+            if isinstance(parsed, Problem):
                 findings.bad_value(parsed.text, where)
             else:
                 values[name] = parsed
-    return Fields(path, values)
-
-
-@dataclass(frozen=True, slots=True)
-class _Problem:
-    text: str
-
-
-def _parse_value(value: JsonValue, wanted: Property) -> Value | _Problem:
-    parsed: Value | None = None
-    match wanted.kind:
-        case Kind.TEXT:
-            return _parse_text(value, wanted)
-        case Kind.REFERENCE:
-            parsed = _parse_reference(value)
-        case Kind.CHOICE:
-            parsed = _parse_choice(value, wanted)
-        case Kind.DATE:
-            parsed = _parse_date(value)
-        case Kind.FLAG:
-            parsed = value if isinstance(value, bool) else None
-        case Kind.NUMBER:
-            parsed = _parse_number(value)
-        case Kind.INTEGER:
-            parsed = _parse_number(value) if isinstance(value, int) else None
-        case Kind.SUBLIST:
-            parsed = None
-    if parsed is None:
-        return _Problem(f"Invalid value for field {wanted.name}: expected a {wanted.kind.value}.")
-    return parsed
-
-
-def _parse_text(value: JsonValue, wanted: Property) -> str | _Problem:
-    if not isinstance(value, str):
-        return _Problem(f"Invalid value for field {wanted.name}: expected a text.")
-    if len(value) > wanted.longest:
-        return _Problem(
-            f"The field {wanted.name} contained more than the maximum number ( {wanted.longest} ) "
-            "of characters allowed."
-        )
-    if any(ord(character) < ord(" ") for character in value):
-        return _Problem(f"The field {wanted.name} holds a control character; escape it twice.")
-    if wanted.name == "externalId" and not EXTERNAL_ID.fullmatch(value):
-        return _Problem("An externalId holds letters, digits, hyphens and underscores.")
-    return value
-
-
-def _parse_reference(value: JsonValue) -> Reference | None:
-    if isinstance(value, dict):
-        if not {"id", "externalId", "refName", "links"}.issuperset(value):
-            return None
-        external = value.get("externalId")
-        if "id" not in value:
-            return Reference(external_id=external) if isinstance(external, str) else None
-        if external is not None:
-            return None
-        value = value["id"]
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    return Reference(id=value) if isinstance(value, str) and value else None
-
-
-def _parse_choice(value: JsonValue, wanted: Property) -> str | None:
-    if isinstance(value, dict):
-        value = value.get("id")
-    return value if isinstance(value, str) and value in wanted.choices else None
-
-
-def _parse_date(value: JsonValue) -> date | None:
-    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
-        return None
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        return None
-
-
-def _parse_number(value: JsonValue) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-        return None
-    number = Decimal(value)
-    return number if abs(number) < _LARGEST_NUMBER else None
+    return Fields(path, values, frozenset(cleared))

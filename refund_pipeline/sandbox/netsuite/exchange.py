@@ -100,6 +100,12 @@ def user_error(text: str, *, path: str | None = None) -> Refusal:
     return refuse(400, "USER_ERROR", f"Error while accessing a resource. {text}", path=path)
 
 
+def not_allowed(request: Request, allowed: str) -> Refusal:
+    """Return the 405 that lists the methods this address has."""
+    detail = ErrorDetail(f"{request.method} is not supported here.", "METHOD_NOT_ALLOWED")
+    return Refusal(405, [detail], (("Allow", allowed),))
+
+
 def error_answer(
     status: int, details: Sequence[ErrorDetail], headers: tuple[tuple[str, str], ...] = ()
 ) -> Answer:

@@ -1,47 +1,72 @@
-"""The transactions of the account: numbered, unique by external id over all types, in order.
+"""What a transaction of the account is: its type, its lines, and what happened to it since.
 
-No rule about what a transaction may hold (`refund_rules.py`), no rendering (`rendering.py`).
+The store with numbers and external ids is `books.py`; rules are in `refund_rules.py`.
 """
 
-import threading
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 
 
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    code: str
+    title: str
+    prefix: str
+    posting: bool
+    line_sign: int
+
+
 class TransactionType(Enum):
-    """A transaction type by its path name."""
+    """A transaction type by its path name. They share one name space of external ids."""
 
     CASH_REFUND = "cashRefund"
     CASH_SALE = "cashSale"
     SALES_ORDER = "salesOrder"
+    RETURN_AUTHORIZATION = "returnAuthorization"
+    INVOICE = "invoice"
+    CREDIT_MEMO = "creditMemo"
+    CUSTOMER_REFUND = "customerRefund"
+    CUSTOMER_DEPOSIT = "customerDeposit"
 
     @property
     def code(self) -> str:
         """The code SuiteQL and `type.id` show."""
-        return {"cashRefund": "CashRfnd", "cashSale": "CashSale", "salesOrder": "SalesOrd"}[
-            self.value
-        ]
+        return _FACTS[self].code
 
     @property
     def title(self) -> str:
         """The name a person reads."""
-        return {"cashRefund": "Cash Refund", "cashSale": "Cash Sale", "salesOrder": "Sales Order"}[
-            self.value
-        ]
+        return _FACTS[self].title
+
+    @property
+    def prefix(self) -> str:
+        """What its document numbers begin with."""
+        return _FACTS[self].prefix
 
     @property
     def posting(self) -> bool:
         """Whether the type writes to the general ledger."""
-        return self is not TransactionType.SALES_ORDER
+        return _FACTS[self].posting
 
     @property
     def line_sign(self) -> int:
-        """The factor from a line's amount as sent to SuiteQL's `foreignamount` (section 2)."""
-        return 1 if self is TransactionType.CASH_REFUND else -1
+        """The factor from a line's amount as sent to debit minus credit (SuiteQL contract, 2)."""
+        return _FACTS[self].line_sign
+
+
+_FACTS = {
+    TransactionType.CASH_REFUND: _Facts("CashRfnd", "Cash Refund", "CR", True, 1),
+    TransactionType.CASH_SALE: _Facts("CashSale", "Cash Sale", "CS", True, -1),
+    TransactionType.SALES_ORDER: _Facts("SalesOrd", "Sales Order", "SO", False, -1),
+    TransactionType.RETURN_AUTHORIZATION: _Facts("RtnAuth", "Return Authorization", "RA", False, 1),
+    TransactionType.INVOICE: _Facts("CustInvc", "Invoice", "INV", True, -1),
+    TransactionType.CREDIT_MEMO: _Facts("CustCred", "Credit Memo", "CM", True, 1),
+    TransactionType.CUSTOMER_REFUND: _Facts("CustRfnd", "Customer Refund", "REF", True, 1),
+    TransactionType.CUSTOMER_DEPOSIT: _Facts("CustDep", "Customer Deposit", "CD", True, -1),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +81,23 @@ class TransactionLine:
     description: str | None
     location: str | None
     custom: Mapping[str, str]
+    class_id: str | None = None
+    department: str | None = None
+    tax_reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A transaction that passed every rule and has no number yet; references are internal ids."""
+    """A transaction that passed every rule and has no number yet; references are internal ids.
+
+    `custom` holds texts: a number as decimal text, a date as ISO, a flag as T or F, a choice's id.
+    """
 
     type: TransactionType
     external_id: str | None
     entity: str
     subsidiary: str
-    location: str
+    location: str | None
     currency: str
     tran_date: date
     period: str
@@ -79,88 +110,47 @@ class Draft:
     payment_option: str | None
     lines: tuple[TransactionLine, ...]
     custom: Mapping[str, str]
+    account: str | None = None
+    class_id: str | None = None
+    department: str | None = None
+    exchange_rate: Decimal = Decimal(1)
+    tax_total: Decimal = Decimal(0)
+    refund_check: bool = False
+
+    @property
+    def subtotal(self) -> Decimal:
+        """The sum of the lines as sent."""
+        return sum((line.amount for line in self.lines), Decimal(0))
 
     @property
     def total(self) -> Decimal:
-        """The sum of the lines as sent."""
-        return sum((line.amount for line in self.lines), Decimal(0))
+        """The sum of the lines and the tax on them."""
+        return self.subtotal + self.tax_total
 
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """A stored transaction."""
+    """A stored transaction. `locked` says why nobody may change it."""
 
     id: str
     tran_id: str
     created: datetime
+    modified: datetime
     draft: Draft
+    locked: str | None = None
+    deposited: bool = False
+    voided: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class GeneralLedgerLine:
-    """A posting: debits positive. `line` is 0 for the transaction's own account."""
+    """A posting in the subsidiary's currency, debits positive.
+
+    `line` is 0 for the transaction's own account; `foreign_amount` is in transaction currency.
+    """
 
     transaction: str
     line: int
     account: str
     amount: Decimal
-
-
-class DuplicateExternalIdError(Exception):
-    """Another transaction, of whatever type, bears this external id."""
-
-
-class Ledger:
-    """Every transaction of one account; safe to use from any thread."""
-
-    def __init__(self, clock: Callable[[], datetime]) -> None:
-        self._clock = clock
-        self._lock = threading.RLock()
-        self._in_order: list[Transaction] = []
-        self._by_id: dict[str, Transaction] = {}
-        self._by_external_id: dict[str, Transaction] = {}
-        self._numbers: Counter[TransactionType] = Counter()
-
-    def add(self, draft: Draft) -> Transaction:
-        """Store a transaction, all or nothing.
-
-        Raises:
-            DuplicateExternalIdError: its external id is taken; letter case makes no difference.
-        """
-        with self._lock:
-            key = draft.external_id.lower() if draft.external_id is not None else None
-            if key is not None and key in self._by_external_id:
-                raise DuplicateExternalIdError(draft.external_id)
-            self._numbers[draft.type] += 1
-            prefix = draft.type.code[:1] + draft.type.code[4:5].upper()
-            stored = Transaction(
-                id=str(90001 + len(self._in_order)),
-                tran_id=draft.tran_id or f"{prefix}{1000 + self._numbers[draft.type]}",
-                created=self._clock(),
-                draft=draft,
-            )
-            self._in_order.append(stored)
-            self._by_id[stored.id] = stored
-            if key is not None:
-                self._by_external_id[key] = stored
-            return stored
-
-    def get(self, internal_id: str) -> Transaction | None:
-        """Return a transaction of any type by internal id."""
-        with self._lock:
-            return self._by_id.get(internal_id)
-
-    def by_external_id(self, external_id: str) -> Transaction | None:
-        """Return a transaction of any type by external id, letter case aside."""
-        with self._lock:
-            return self._by_external_id.get(external_id.lower())
-
-    def of_type(self, kind: TransactionType) -> list[Transaction]:
-        """Return the transactions of one type, oldest first."""
-        with self._lock:
-            return [stored for stored in self._in_order if stored.draft.type is kind]
-
-    def since(self, position: int) -> list[Transaction]:
-        """Return what was stored after the first `position` transactions, oldest first."""
-        with self._lock:
-            return self._in_order[position:]
+    foreign_amount: Decimal

@@ -3,7 +3,7 @@
 The list follows contract 2.4. A known property that is not modelled is refused, never ignored.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
@@ -24,7 +24,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """One property; `title` is NetSuite's label, `longest` the most characters of a text."""
+    """One property; `title` is NetSuite's label, `longest` the most characters of a text.
+
+    `legacy_tax` marks what REST does not support, `suitetax` what only a SuiteTax account has.
+    """
 
     name: str
     kind: Kind
@@ -33,9 +36,13 @@ class Property:
     choices: tuple[str, ...] = ()
     read_only: bool = False
     modelled: bool = True
+    legacy_tax: bool = False
+    suitetax: bool = False
 
 
-Properties = MappingProxyType[str, Property]
+Properties = Mapping[str, Property]
+CustomFields = Collection[str] | Mapping[str, Kind]
+"""Names of custom fields, all of them free-form text, or a kind for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +51,9 @@ class RefundProperties:
 
     body: Properties
     line: Properties
-    body_custom: frozenset[str]
-    line_custom: frozenset[str]
+    tax_detail: Properties
+    body_custom: Mapping[str, Kind]
+    line_custom: Mapping[str, Kind]
 
 
 CUSTOM_TEXT_LENGTH = 300
@@ -55,9 +63,14 @@ EXTERNAL_ID_LENGTH = (
 
 
 def refund_properties(
-    body_custom_fields: Collection[str], line_custom_fields: Collection[str]
+    body_custom_fields: CustomFields,
+    line_custom_fields: CustomFields,
+    *,
+    hidden: Collection[str] = (),
 ) -> RefundProperties:
-    """Return the schema of an account with these custom fields, all of them free-form text."""
+    """Return the schema of an account with these custom fields and without the `hidden` ones."""
+    body_custom = _kinds(body_custom_fields)
+    line_custom = _kinds(line_custom_fields)
     body = [
         Property("externalId", Kind.TEXT, "External ID", longest=EXTERNAL_ID_LENGTH),
         Property("entity", Kind.REFERENCE, "Customer"),
@@ -67,7 +80,10 @@ def refund_properties(
         Property("postingPeriod", Kind.REFERENCE, "Posting Period"),
         Property("subsidiary", Kind.REFERENCE, "Subsidiary"),
         Property("location", Kind.REFERENCE, "Location"),
+        Property("department", Kind.REFERENCE, "Department"),
+        Property("class", Kind.REFERENCE, "Class"),
         Property("currency", Kind.REFERENCE, "Currency"),
+        Property("account", Kind.REFERENCE, "Account"),
         Property("customForm", Kind.REFERENCE, "Custom Form"),
         Property("paymentOption", Kind.REFERENCE, "Payment Option"),
         Property("memo", Kind.TEXT, "Memo"),
@@ -77,7 +93,12 @@ def refund_properties(
         Property("refundCheck", Kind.FLAG, "Refund Check"),
         _choice("handlingMode", "Handling Mode", "MIMIC", "PROCESS", "SAVE_ONLY"),
         _choice("paymentOperation", "Payment Operation", "CREDIT", "REFUND"),
+        Property("taxDetailsOverride", Kind.FLAG, "Tax Details Override", suitetax=True),
+        Property("taxDetails", Kind.SUBLIST, "Tax Details", suitetax=True),
         Property("item", Kind.SUBLIST, "Items"),
+        *(_unmodelled(name) for name in _BODY_UNMODELLED),
+        *(_read_only(name) for name in _BODY_READ_ONLY),
+        *(_custom(name, kind) for name, kind in body_custom.items()),
     ]
     line = [
         Property("line", Kind.INTEGER, "Line"),
@@ -88,38 +109,60 @@ def refund_properties(
         Property("price", Kind.REFERENCE, "Price Level"),
         Property("description", Kind.TEXT, "Description"),
         Property("location", Kind.REFERENCE, "Location"),
+        Property("department", Kind.REFERENCE, "Department"),
+        Property("class", Kind.REFERENCE, "Class"),
+        Property("taxDetailsReference", Kind.TEXT, "Tax Details Reference", suitetax=True),
+        *(Property(name, Kind.TEXT, name, legacy_tax=True) for name in _LINE_LEGACY_TAX),
+        *(_unmodelled(name) for name in _LINE_UNMODELLED),
+        *(_read_only(name) for name in _LINE_READ_ONLY),
+        *(_custom(name, kind) for name, kind in line_custom.items()),
     ]
-    body += [_unmodelled(name) for name in _BODY_UNMODELLED]
-    body += [_read_only(name) for name in _BODY_READ_ONLY]
-    body += [_custom(name) for name in body_custom_fields]
-    line += [_unmodelled(name) for name in _LINE_UNMODELLED]
-    line += [_read_only(name) for name in _LINE_READ_ONLY]
-    line += [_custom(name) for name in line_custom_fields]
     return RefundProperties(
-        body=MappingProxyType({entry.name: entry for entry in body}),
-        line=MappingProxyType({entry.name: entry for entry in line}),
-        body_custom=frozenset(body_custom_fields),
-        line_custom=frozenset(line_custom_fields),
+        body=_by_name(entry for entry in body if entry.name not in hidden),
+        line=_by_name(entry for entry in line if entry.name not in hidden),
+        tax_detail=_TAX_DETAIL,
+        body_custom=MappingProxyType(body_custom),
+        line_custom=MappingProxyType(line_custom),
     )
 
 
-# A legacy-tax account refuses taxes through REST (6.4); the rest has no place in an appeasement.
+# What has no place in an appeasement.
 _BODY_UNMODELLED = (
-    *("account", "class", "department", "exchangeRate", "checkNumber", "partner", "salesRep"),
-    *("excludeCommission", "discountItem", "discountRate", "shippingCost", "transactionToRefund"),
-    *("paymentProcessingProfile", "outputReferenceCode", "payPalTranId", "taxDetailsOverride"),
-    *("taxDetails", "accountingBookDetail", "appliedRules", "partners", "promotions", "salesTeam"),
+    *("exchangeRate", "checkNumber", "partner", "salesRep", "excludeCommission", "discountItem"),
+    *("discountRate", "shippingCost", "transactionToRefund", "paymentProcessingProfile"),
+    *("outputReferenceCode", "payPalTranId", "accountingBookDetail", "appliedRules", "partners"),
+    *("promotions", "salesTeam"),
 )
 _BODY_READ_ONLY = (
     *("id", "links", "refName", "subtotal", "taxTotal", "total", "type", "source"),
     *("createdDate", "lastModifiedDate", "transactionNumber"),
 )
+_LINE_LEGACY_TAX = ("taxCode", "isTaxable", "tax1Amt", "grossAmt")
 _LINE_UNMODELLED = (
-    *("class", "department", "taxCode", "isTaxable", "tax1Amt", "grossAmt", "taxDetailsReference"),
     *("orderDoc", "orderLine", "inventoryDetail", "giftCertFrom", "giftCertMessage"),
     *("giftCertNumber", "giftCertRecipientEmail", "giftCertRecipientName"),
 )
 _LINE_READ_ONLY = ("itemType", "lineUniqueKey", "links", "refName")
+
+
+def _by_name(entries: Iterable[Property]) -> Properties:
+    return MappingProxyType({entry.name: entry for entry in entries})
+
+
+_TAX_DETAIL = _by_name(
+    (
+        Property("taxDetailsReference", Kind.TEXT, "Tax Details Reference"),
+        Property("taxType", Kind.REFERENCE, "Tax Type"),
+        Property("taxCode", Kind.REFERENCE, "Tax Code"),
+        Property("taxBasis", Kind.NUMBER, "Tax Basis"),
+        Property("taxRate", Kind.NUMBER, "Tax Rate"),
+        Property("taxAmount", Kind.NUMBER, "Tax Amount"),
+    )
+)
+
+
+def _kinds(fields: CustomFields) -> dict[str, Kind]:
+    return dict(fields) if isinstance(fields, Mapping) else dict.fromkeys(fields, Kind.TEXT)
 
 
 def _choice(name: str, title: str, *choices: str) -> Property:
@@ -134,5 +177,5 @@ def _read_only(name: str) -> Property:
     return Property(name, Kind.TEXT, name, read_only=True)
 
 
-def _custom(name: str) -> Property:
-    return Property(name, Kind.TEXT, name, longest=CUSTOM_TEXT_LENGTH)
+def _custom(name: str, kind: Kind) -> Property:
+    return Property(name, kind, name, longest=CUSTOM_TEXT_LENGTH)

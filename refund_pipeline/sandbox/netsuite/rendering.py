@@ -1,22 +1,32 @@
-"""How records look when read: JSON of transactions and customers, and a cash refund's schema.
+"""How records look when read: JSON of transactions and customers.
 
 Reads the account, changes nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Protocol
 
+from refund_pipeline.sandbox.netsuite.books import Books
 from refund_pipeline.sandbox.netsuite.ledger import Transaction, TransactionLine, TransactionType
-from refund_pipeline.sandbox.netsuite.master_data import Customer, MasterData
-from refund_pipeline.sandbox.netsuite.properties import Kind, Properties, RefundProperties
+from refund_pipeline.sandbox.netsuite.master_data import MasterData
+from refund_pipeline.sandbox.netsuite.master_entries import Customer
+from refund_pipeline.sandbox.netsuite.properties import Kind, RefundProperties
+from refund_pipeline.sandbox.netsuite.statuses import NAMES, status_of
 
 _ENUM_NAMES = {"MIMIC": "Mimic", "PROCESS": "Process", "SAVE_ONLY": "Record External Event"}
+_Enum = Callable[[str, str], object]
 
 
 class Rendering:
     """Renders records of one account under one base URL."""
 
-    def __init__(self, master: MasterData, base_url: str) -> None:
+    def __init__(
+        self, master: MasterData, books: Books, schema: RefundProperties, base_url: str
+    ) -> None:
         self._master = master
+        self._books = books
+        self._schema = schema
         self._records = f"{base_url}/services/rest/record/v1"
 
     def location(self, kind: TransactionType, internal_id: str) -> str:
@@ -32,47 +42,34 @@ class Rendering:
         bare_enums: bool,
     ) -> dict[str, object]:
         """Return a transaction without absent values; unless `expanded`, its lines are a link."""
-        draft, master = stored.draft, self._master
+        draft = stored.draft
         here = self.location(draft.type, stored.id)
         enum = _bare if bare_enums else _enum
+        handling = draft.handling_mode
         body: dict[str, object | None] = {
             "links": [_self(here)],
             "id": stored.id,
             "tranId": stored.tran_id,
+            "transactionNumber": stored.tran_id,
             "externalId": draft.external_id,
             "type": enum(draft.type.code, draft.type.title),
+            "status": self._status(stored, enum),
             "source": enum("restWebServices", "REST Web Services"),
-            "entity": self._customer_reference(draft.entity),
-            "subsidiary": self._reference(
-                "subsidiary", draft.subsidiary, master.subsidiaries[draft.subsidiary].name
-            ),
-            "location": self._reference(
-                "location", draft.location, master.locations[draft.location].name
-            ),
-            "currency": self._reference(
-                "currency", draft.currency, master.currencies[draft.currency].symbol
-            ),
+            **self._references(stored),
             "customForm": {"id": draft.custom_form, "refName": draft.type.title},
-            "postingPeriod": self._reference(
-                "accountingPeriod", draft.period, master.periods[draft.period].name
-            ),
             "tranDate": draft.tran_date.isoformat(),
             "createdDate": stored.created.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "lastModifiedDate": stored.created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "lastModifiedDate": stored.modified.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "memo": draft.memo,
             "otherRefNum": draft.other_ref_num,
-            "exchangeRate": 1.0,
-            "subtotal": draft.total,
-            "taxTotal": 0.0,
+            "exchangeRate": draft.exchange_rate,
+            "subtotal": draft.subtotal,
+            "taxTotal": draft.tax_total,
             "total": draft.total,
             "createdFrom": self._origin(origin),
-            **draft.custom,
+            "handlingMode": enum(handling, _ENUM_NAMES[handling]) if handling else None,
+            **_custom(draft.custom, self._schema.body_custom),
         }
-        if draft.handling_mode is not None:
-            body["handlingMode"] = enum(draft.handling_mode, _ENUM_NAMES[draft.handling_mode])
-        if draft.payment_option is not None:
-            method = master.payment_methods[draft.payment_option]
-            body["paymentOption"] = self._reference("paymentOption", method.id, method.name)
         body["item"] = self._lines(stored, here, enum) if expanded else _link(f"{here}/item")
         return {name: value for name, value in body.items() if value is not None}
 
@@ -106,9 +103,39 @@ class Rendering:
             ],
         }
 
-    def _lines(
-        self, stored: Transaction, here: str, enum: Callable[[str, str], object]
-    ) -> dict[str, object]:
+    def _references(self, stored: Transaction) -> dict[str, object | None]:
+        draft, master = stored.draft, self._master
+        links = {
+            "entity": ("customer", draft.entity, _names(master.customers)),
+            "subsidiary": ("subsidiary", draft.subsidiary, _names(master.subsidiaries)),
+            "location": ("location", draft.location, _names(master.locations)),
+            "department": ("department", draft.department, _names(master.departments)),
+            "class": ("classification", draft.class_id, _names(master.classes)),
+            "account": ("account", draft.account, _names(master.accounts)),
+            "postingPeriod": ("accountingPeriod", draft.period, _names(master.periods)),
+            "paymentOption": (
+                "paymentOption",
+                draft.payment_option,
+                _names(master.payment_methods),
+            ),
+        }
+        found: dict[str, object | None] = {
+            name: self._reference(record, key, names(key)) if key is not None else None
+            for name, (record, key, names) in links.items()
+            if name in self._schema.body
+        }
+        symbol = master.currencies[draft.currency].symbol
+        found["currency"] = self._reference("currency", draft.currency, symbol)
+        return found
+
+    def _status(self, stored: Transaction, enum: _Enum) -> object | None:
+        kind = stored.draft.type
+        letter = status_of(stored, self._books)
+        if letter is None or kind is TransactionType.CASH_REFUND:  # has no such property (2.4)
+            return None
+        return enum(letter, NAMES.get(kind, {}).get(letter, letter))
+
+    def _lines(self, stored: Transaction, here: str, enum: _Enum) -> dict[str, object]:
         items = [
             self._line(line, number, f"{here}/item/{number}", enum)
             for number, line in enumerate(stored.draft.lines, start=1)
@@ -123,9 +150,15 @@ class Rendering:
         }
 
     def _line(
-        self, line: TransactionLine, number: int, here: str, enum: Callable[[str, str], object]
+        self, line: TransactionLine, number: int, here: str, enum: _Enum
     ) -> dict[str, object]:
-        item = self._master.items[line.item]
+        master = self._master
+        item = master.items[line.item]
+        segments = {
+            "location": ("location", line.location, _names(master.locations)),
+            "department": ("department", line.department, _names(master.departments)),
+            "class": ("classification", line.class_id, _names(master.classes)),
+        }
         body: dict[str, object | None] = {
             "links": [_self(here)],
             "line": number,
@@ -135,13 +168,13 @@ class Rendering:
             "rate": line.rate,
             "amount": line.amount,
             "description": line.description,
-            **line.custom,
+            "taxDetailsReference": line.tax_reference,
+            "price": {"id": line.price} if line.price is not None else None,
+            **_custom(line.custom, self._schema.line_custom),
         }
-        if line.price is not None:
-            body["price"] = {"id": line.price}
-        if line.location is not None:
-            name = self._master.locations[line.location].name
-            body["location"] = self._reference("location", line.location, name)
+        for name, (record, key, names) in segments.items():
+            if key is not None:
+                body[name] = self._reference(record, key, names(key))
         return {name: value for name, value in body.items() if value is not None}
 
     def _origin(self, origin: Transaction | None) -> dict[str, object] | None:
@@ -149,9 +182,6 @@ class Rendering:
             return None
         kind = origin.draft.type
         return self._reference(kind.value, origin.id, f"{kind.title} #{origin.tran_id}")
-
-    def _customer_reference(self, customer: str) -> dict[str, object]:
-        return self._reference("customer", customer, self._master.customers[customer].name)
 
     def _reference(self, kind: str, internal_id: str, name: str) -> dict[str, object]:
         return {
@@ -161,35 +191,29 @@ class Rendering:
         }
 
 
-def refund_schema(schema: RefundProperties) -> dict[str, object]:
-    """Return the JSON schema the metadata catalog answers with for a cash refund."""
-    body = _schema_of(schema.body)
-    lines = {"type": "array", "items": {"type": "object", "properties": _schema_of(schema.line)}}
-    body["item"] = {"title": "Items", "type": "object", "properties": {"items": lines}}
-    return {
-        "$schema": "http://json-schema.org/draft-06/hyper-schema#",
-        "type": "object",
-        "properties": body,
-    }
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
 
 
-def _schema_of(properties: Properties) -> dict[str, object]:
-    types: dict[Kind, dict[str, object]] = {
-        Kind.TEXT: {"type": "string"},
-        Kind.REFERENCE: {"type": "object", "properties": {"id": {"type": "string"}}},
-        Kind.CHOICE: {"type": "object", "properties": {"id": {"type": "string"}}},
-        Kind.DATE: {"type": "string", "format": "date"},
-        Kind.FLAG: {"type": "boolean"},
-        Kind.NUMBER: {"type": "number", "format": "double"},
-        Kind.INTEGER: {"type": "integer", "format": "int64"},
-        Kind.SUBLIST: {"type": "object"},
-    }
-    found: dict[str, object] = {}
-    for name, entry in properties.items():
-        found[name] = {"title": entry.title, **types[entry.kind], "nullable": True}
-        if entry.read_only:
-            found[name] = {"title": entry.title, **types[entry.kind], "readOnly": True}
-    return found
+def _names(entries: Mapping[str, _Named]) -> Callable[[str], str]:
+    return lambda key: entries[key].name
+
+
+def _custom(values: Mapping[str, str], kinds: Mapping[str, Kind]) -> dict[str, object]:
+    return {name: _typed(text, kinds.get(name, Kind.TEXT)) for name, text in values.items()}
+
+
+def _typed(text: str, kind: Kind) -> object:
+    match kind:
+        case Kind.REFERENCE:
+            return {"id": text, "refName": text}
+        case Kind.FLAG:
+            return text == "T"
+        case Kind.NUMBER | Kind.INTEGER:
+            return Decimal(text)
+        case _:
+            return text
 
 
 def _enum(code: str, name: str) -> object:

@@ -1,35 +1,38 @@
-"""The NetSuite sandbox: master data, ledger and services of one account behind one loopback server.
+"""The NetSuite sandbox: master data, books and services of one account behind a loopback server.
 
 This module is what tests and demos hold in their hands; the front that meets HTTP is `front.py`.
+Its switches: `role`, `preferences`, `search`, `scripts`, `governance`, `latency`, `faults`, `jobs`,
+`master_data`, and `admin` for what other people do in the account.
 """
 
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from types import TracebackType
 
+from refund_pipeline.sandbox.netsuite.administration import Administration
+from refund_pipeline.sandbox.netsuite.async_jobs import AsyncJobs
 from refund_pipeline.sandbox.netsuite.audit import Audit
 from refund_pipeline.sandbox.netsuite.auth import TokenService, private_key_pem, public_key
+from refund_pipeline.sandbox.netsuite.books import Books
+from refund_pipeline.sandbox.netsuite.building import build_services
 from refund_pipeline.sandbox.netsuite.faults import Faults
 from refund_pipeline.sandbox.netsuite.front import Front
 from refund_pipeline.sandbox.netsuite.general_ledger import postings
-from refund_pipeline.sandbox.netsuite.ledger import (
-    Draft,
-    GeneralLedgerLine,
-    Ledger,
-    Transaction,
-    TransactionLine,
-    TransactionType,
-)
+from refund_pipeline.sandbox.netsuite.governance import Governance
+from refund_pipeline.sandbox.netsuite.latency import Latency
+from refund_pipeline.sandbox.netsuite.ledger import GeneralLedgerLine, TransactionType
 from refund_pipeline.sandbox.netsuite.logins import Logins
-from refund_pipeline.sandbox.netsuite.master_data import CUSTOM_FORM, SALES_ITEM, MasterData
-from refund_pipeline.sandbox.netsuite.properties import refund_properties
-from refund_pipeline.sandbox.netsuite.record_service import RecordService
-from refund_pipeline.sandbox.netsuite.records import StoredCashRefund, StoredLine
-from refund_pipeline.sandbox.netsuite.rendering import Rendering
+from refund_pipeline.sandbox.netsuite.master_data import MasterData
+from refund_pipeline.sandbox.netsuite.preferences import Preferences
+from refund_pipeline.sandbox.netsuite.properties import CustomFields, refund_properties
+from refund_pipeline.sandbox.netsuite.records import StoredCashRefund, view
+from refund_pipeline.sandbox.netsuite.role import Role
 from refund_pipeline.sandbox.netsuite.suiteql import SuiteQlService
+from refund_pipeline.sandbox.netsuite.suiteql_switches import SearchSwitches
 from refund_pipeline.sandbox.netsuite.tba import TokenCredentials, TokenLogins, new_credentials
+from refund_pipeline.sandbox.netsuite.user_events import UserEvents
 from refund_pipeline.sandbox.serving import LoopbackServer
 
 BODY_CUSTOM_FIELDS = ("custbody_nst_order_number", "custbody_nst_refund_id")
@@ -45,6 +48,9 @@ class NetSuiteSandbox:
     """One NetSuite account on loopback. Every method is safe to call while the server runs.
 
     `address` is the scheme and host clients sign for, where it is not where they connect to.
+    `latency` is seconds for every request; with a `latency_scale` times are drawn as in a real
+    account and last so many times as long here. `hidden_properties` are standard properties the
+    account lacks; without `one_world` it has no subsidiaries to choose from.
     """
 
     def __init__(
@@ -53,12 +59,15 @@ class NetSuiteSandbox:
         account: str = "1234567_SB1",
         concurrency_limit: int = 5,
         latency: float = 0.0,
+        latency_scale: float | None = None,
         token_ttl: int = 3600,
         clock: Callable[[], datetime] = utc_now,
         port: int = 0,
         index_lag: float = 0.0,
-        body_custom_fields: Collection[str] = BODY_CUSTOM_FIELDS,
-        line_custom_fields: Collection[str] = LINE_CUSTOM_FIELDS,
+        body_custom_fields: CustomFields = BODY_CUSTOM_FIELDS,
+        line_custom_fields: CustomFields = LINE_CUSTOM_FIELDS,
+        hidden_properties: Collection[str] = (),
+        one_world: bool = True,
         token_credentials: TokenCredentials | None = None,
         address: str | None = None,
     ) -> None:
@@ -69,8 +78,15 @@ class NetSuiteSandbox:
         self._token_credentials = token_credentials or new_credentials()
         self.faults = Faults(clock)
         self.audit = Audit()
+        self.role = Role()
+        self.preferences = Preferences(one_world=one_world)
+        self.search = SearchSwitches()
+        self.scripts = UserEvents()
+        self.governance = Governance(concurrency_limit)
+        self.latency = Latency(constant=latency, scale=latency_scale)
         self.master_data = MasterData()
-        self._ledger = Ledger(clock)
+        self._ledger = Books(clock)
+        self.admin = Administration(self.master_data, self._ledger)
         self.logins = Logins(clock)
         self.token_logins = TokenLogins(
             self._token_credentials, account=account, logins=self.logins, clock=clock
@@ -83,11 +99,15 @@ class NetSuiteSandbox:
             clock=clock,
         )
         self.tokens.map_certificate(self.certificate_id, public_key())
-        schema = refund_properties(body_custom_fields, line_custom_fields)
+        hidden = {*hidden_properties, *(() if one_world else ("subsidiary",))}
+        schema = refund_properties(body_custom_fields, line_custom_fields, hidden=hidden)
         self._suiteql = SuiteQlService(
             master=self.master_data,
-            ledger=self._ledger,
+            books=self._ledger,
             schema=schema,
+            role=self.role,
+            preferences=self.preferences,
+            switches=self.search,
             clock=clock,
             lag=index_lag,
         )
@@ -96,25 +116,37 @@ class NetSuiteSandbox:
             token_logins=self.token_logins,
             faults=self.faults,
             audit=self.audit,
-            suiteql=self._suiteql,
-            concurrency_limit=concurrency_limit,
-            latency=latency,
-        )
-        self._server = LoopbackServer(self._front, port=port)
-        self._front.records = RecordService(
-            master=self.master_data,
-            ledger=self._ledger,
-            schema=schema,
-            rendering=Rendering(self.master_data, self.base_url),
-            audit=self.audit,
+            governance=self.governance,
+            latency=self.latency,
+            scripts=self.scripts,
+            preferences=self.preferences,
             clock=clock,
         )
+        self._server = LoopbackServer(self._front, port=port)
         self._front.base_url = address or self.base_url
+        self._front.services = build_services(
+            master=self.master_data,
+            books=self._ledger,
+            schema=schema,
+            suiteql=self._suiteql,
+            role=self.role,
+            preferences=self.preferences,
+            scripts=self.scripts,
+            governance=self.governance,
+            audit=self.audit,
+            clock=clock,
+            address=self.base_url,
+        )
 
     @property
     def base_url(self) -> str:
         """Scheme, host and port, without `/services/rest`."""
         return self._server.url
+
+    @property
+    def jobs(self) -> AsyncJobs:
+        """The asynchronous jobs and their delay."""
+        return self._front.services.jobs
 
     @property
     def consumer_key(self) -> str:
@@ -167,9 +199,12 @@ class NetSuiteSandbox:
         currency: str,
         total: Decimal,
         on: date,
+        other_ref_num: str | None = None,
+        class_id: str | None = None,
+        custom: Mapping[str, str] | None = None,
     ) -> str:
         """Book a cash sale and return its internal id; `currency` is an ISO code."""
-        return self._sell(
+        return self.admin.add(
             TransactionType.CASH_SALE,
             external_id=external_id,
             entity=entity,
@@ -178,6 +213,9 @@ class NetSuiteSandbox:
             currency=currency,
             total=total,
             on=on,
+            other_ref_num=other_ref_num,
+            class_id=class_id,
+            custom=custom,
         )
 
     def add_sales_order(
@@ -190,9 +228,12 @@ class NetSuiteSandbox:
         currency: str,
         total: Decimal,
         on: date,
+        other_ref_num: str | None = None,
+        class_id: str | None = None,
+        custom: Mapping[str, str] | None = None,
     ) -> str:
         """Enter a sales order and return its internal id; `currency` is an ISO code."""
-        return self._sell(
+        return self.admin.add(
             TransactionType.SALES_ORDER,
             external_id=external_id,
             entity=entity,
@@ -201,86 +242,23 @@ class NetSuiteSandbox:
             currency=currency,
             total=total,
             on=on,
+            other_ref_num=other_ref_num,
+            class_id=class_id,
+            custom=custom,
         )
 
     def cash_refunds(self) -> list[StoredCashRefund]:
-        """Return every posted cash refund, oldest first."""
-        return [self._view(one) for one in self._ledger.of_type(TransactionType.CASH_REFUND)]
+        """Return every posted cash refund, oldest first; a job that is due is run before."""
+        self.jobs.run_due()
+        found = self._ledger.of_type(TransactionType.CASH_REFUND)
+        return [view(stored, self.master_data) for stored in found]
 
     def general_ledger(self) -> list[GeneralLedgerLine]:
         """Return every posting of every transaction; each transaction's sum to zero."""
         return [
-            line
-            for stored in self._ledger.since(0)
-            for line in postings(stored, self.master_data.items)
+            line for stored in self._ledger.all() for line in postings(stored, self.master_data)
         ]
 
     def close_period(self, month: str) -> None:
         """Close the accounting period of a month written `2026-10`."""
         self.master_data.close_period(month)
-
-    def _sell(
-        self,
-        kind: TransactionType,
-        *,
-        external_id: str,
-        entity: str,
-        subsidiary: str,
-        location: str,
-        currency: str,
-        total: Decimal,
-        on: date,
-    ) -> str:
-        master = self.master_data
-        period = master.period_of(on)
-        if period is None or entity not in master.customers or location not in master.locations:
-            raise ValueError("no such customer, location or period in this account")
-        if master.subsidiaries[subsidiary] is None or total < 0:
-            raise ValueError("a sale has a subsidiary and a total of at least zero")
-        line = TransactionLine(
-            item=SALES_ITEM,
-            amount=total,
-            quantity=Decimal(1),
-            rate=total,
-            price=None,
-            description=None,
-            location=location,
-            custom={},
-        )
-        draft = Draft(
-            type=kind,
-            external_id=external_id,
-            entity=entity,
-            subsidiary=subsidiary,
-            location=location,
-            currency=master.currency_of(currency).id,
-            tran_date=on,
-            period=period.id,
-            tran_id=None,
-            memo=None,
-            other_ref_num=None,
-            custom_form=CUSTOM_FORM,
-            created_from=None,
-            handling_mode=None,
-            payment_option=None,
-            lines=(line,),
-            custom={},
-        )
-        return self._ledger.add(draft).id
-
-    def _view(self, stored: Transaction) -> StoredCashRefund:
-        draft = stored.draft
-        return StoredCashRefund(
-            id=stored.id,
-            external_id=draft.external_id,
-            entity=draft.entity,
-            subsidiary=draft.subsidiary,
-            location=draft.location,
-            currency=self.master_data.currencies[draft.currency].symbol,
-            tran_date=draft.tran_date,
-            memo=draft.memo,
-            created_from=draft.created_from,
-            total=draft.total,
-            lines=tuple(StoredLine(one.item, one.amount, dict(one.custom)) for one in draft.lines),
-            custom=dict(draft.custom),
-        )

@@ -8,24 +8,32 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 
+from refund_pipeline.sandbox.netsuite.books import Books
 from refund_pipeline.sandbox.netsuite.exchange import (
     RESOURCE,
     Answer,
     Refusal,
     Request,
     json_answer,
+    not_allowed,
     read_json,
     read_page,
     read_query,
     refuse,
 )
-from refund_pipeline.sandbox.netsuite.ledger import Ledger
 from refund_pipeline.sandbox.netsuite.master_data import MasterData
+from refund_pipeline.sandbox.netsuite.preferences import Preferences
 from refund_pipeline.sandbox.netsuite.properties import RefundProperties
+from refund_pipeline.sandbox.netsuite.role import Role
+from refund_pipeline.sandbox.netsuite.suiteql_catalogue import catalogue
 from refund_pipeline.sandbox.netsuite.suiteql_compiler import compile_query
 from refund_pipeline.sandbox.netsuite.suiteql_index import SearchIndex
 from refund_pipeline.sandbox.netsuite.suiteql_schema import tables
-from refund_pipeline.sandbox.netsuite.suiteql_text import SuiteQlRefusedError
+from refund_pipeline.sandbox.netsuite.suiteql_switches import SearchSwitches
+from refund_pipeline.sandbox.netsuite.suiteql_text import (
+    SuiteQlFailedError,
+    SuiteQlRefusedError,
+)
 
 _MOST_ROWS = 100_000
 
@@ -37,14 +45,26 @@ class SuiteQlService:
         self,
         *,
         master: MasterData,
-        ledger: Ledger,
+        books: Books,
         schema: RefundProperties,
+        role: Role,
+        preferences: Preferences,
+        switches: SearchSwitches,
         clock: Callable[[], datetime],
         lag: float,
     ) -> None:
         self._tables = tables(schema)
+        self._role = role
+        self._preferences = preferences
+        self._switches = switches
         self._index = SearchIndex(
-            tables=self._tables, master=master, ledger=ledger, clock=clock, lag=lag
+            tables=self._tables,
+            master=master,
+            books=books,
+            preferences=preferences,
+            switches=switches,
+            clock=clock,
+            lag=lag,
         )
 
     def close(self) -> None:
@@ -54,8 +74,7 @@ class SuiteQlService:
     def handle(self, request: Request, *, address: str) -> Answer:
         """Answer one query; `address` is the absolute URL of the service."""
         if request.method != "POST":
-            refusal = refuse(405, "METHOD_NOT_ALLOWED", f"{request.method} is not supported here.")
-            raise Refusal(405, refusal.details, (("Allow", "POST"),))
+            raise not_allowed(request, "POST")
         if request.headers.get("prefer", "").strip().lower() != "transient":
             raise refuse(
                 400,
@@ -65,11 +84,21 @@ class SuiteQlService:
             )
         limit, offset = read_page(read_query(request, {"limit", "offset"}))
         text, parameters = _read_query_body(request)
+        seen = catalogue(
+            self._tables,
+            role=self._role,
+            preferences=self._preferences,
+            switches=self._switches,
+        )
         try:
-            query = compile_query(text, parameters, self._tables)
+            query = compile_query(text, parameters, seen)
             rows = self._index.run(query.sql, query.values)
         except RecursionError as error:
             raise _invalid_query("Search error occurred: The query is too long.") from error
+        except SuiteQlFailedError as failed:
+            raise refuse(
+                500, "UNEXPECTED_ERROR", "An unexpected error occurred. Error ID: m1k2s3a4n5d6"
+            ) from failed
         except SuiteQlRefusedError as refused:
             raise _invalid_query(str(refused)) from refused
         except sqlite3.OperationalError as error:  # a value a function could not take, e.g. a date

@@ -1,6 +1,6 @@
 """Compile a SuiteQL tree into SQLite SQL, refusing every shape that is not known to work over REST.
 
-Names are checked against `suiteql_schema.py`; expressions are in `suiteql_expressions.py`.
+Names are checked against `suiteql_catalogue.py`; expressions are in `suiteql_expressions.py`.
 """
 
 from collections.abc import Sequence
@@ -9,13 +9,12 @@ from decimal import Decimal
 
 from sqlglot import exp
 
+from refund_pipeline.sandbox.netsuite.suiteql_catalogue import Catalogue
 from refund_pipeline.sandbox.netsuite.suiteql_conditions import only
 from refund_pipeline.sandbox.netsuite.suiteql_expressions import Expressions
 from refund_pipeline.sandbox.netsuite.suiteql_functions import SqlValue
-from refund_pipeline.sandbox.netsuite.suiteql_schema import Tables
 from refund_pipeline.sandbox.netsuite.suiteql_terms import Bindings, Kind, as_shown
 from refund_pipeline.sandbox.netsuite.suiteql_text import (
-    SuiteQlRefusedError,
     parse,
     unsupported,
 )
@@ -32,26 +31,29 @@ class CompiledQuery:
     keys: tuple[str, ...]
 
 
-def compile_query(text: str, parameters: Sequence[str | Decimal], tables: Tables) -> CompiledQuery:
+def compile_query(
+    text: str, parameters: Sequence[str | Decimal], catalogue: Catalogue
+) -> CompiledQuery:
     """Return the compiled query.
 
     Raises:
         SuiteQlRefusedError: with NetSuite's wording where it is known (SuiteQL contract 5.1).
+        SuiteQlFailedError: a column is refused without a word.
     """
     tree = parse(text, len(parameters))
-    return _Compiler(tree, parameters, tables).compile()
+    return _Compiler(tree, parameters, catalogue).compile()
 
 
 class _Compiler:
     def __init__(
-        self, tree: exp.Select, parameters: Sequence[str | Decimal], tables: Tables
+        self, tree: exp.Select, parameters: Sequence[str | Decimal], catalogue: Catalogue
     ) -> None:
         only(tree, "expressions distinct from_ joins where group having order limit")
         self._tree = tree
-        self._tables = tables
+        self._catalogue = catalogue
         self._bindings = Bindings()
         sources = self._sources()
-        self._expressions = Expressions(sources, tables, parameters, self._bindings)
+        self._expressions = Expressions(sources, catalogue, parameters, self._bindings)
         self._aliases: dict[str, exp.Expression] = {}
 
     def compile(self) -> CompiledQuery:
@@ -75,8 +77,7 @@ class _Compiler:
                 raise unsupported("a FROM of something else than tables")
             only(node, "this alias")
             name = node.name.lower()
-            if name not in self._tables:
-                raise SuiteQlRefusedError(f"Invalid search type: {node.name}.")
+            self._catalogue.columns(node.name)
             alias = node.alias_or_name.lower()
             if alias in found:
                 raise unsupported(f"alias {alias} twice")
@@ -109,9 +110,8 @@ class _Compiler:
             sql += f" {side} {self._table(join.this)} ON {self._expressions.condition(condition)}"
         return sql
 
-    @staticmethod
-    def _table(node: exp.Table) -> str:
-        return f'"{node.name.lower()}" AS "{node.alias_or_name.lower()}"'
+    def _table(self, node: exp.Table) -> str:
+        return f'{self._catalogue.rows(node.name.lower())} AS "{node.alias_or_name.lower()}"'
 
     def _distinct(self) -> bool:
         distinct: exp.Distinct | None = self._tree.args.get("distinct")

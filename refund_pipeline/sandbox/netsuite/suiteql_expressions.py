@@ -8,9 +8,10 @@ from decimal import Decimal
 
 from sqlglot import exp
 
+from refund_pipeline.sandbox.netsuite.suiteql_catalogue import Catalogue
 from refund_pipeline.sandbox.netsuite.suiteql_conditions import Conditions, only
 from refund_pipeline.sandbox.netsuite.suiteql_functions import DATE_FORMATS
-from refund_pipeline.sandbox.netsuite.suiteql_schema import HIDDEN_COLUMNS, Tables, Type
+from refund_pipeline.sandbox.netsuite.suiteql_schema import Type
 from refund_pipeline.sandbox.netsuite.suiteql_terms import (
     Bindings,
     Kind,
@@ -44,12 +45,12 @@ class Expressions:
     def __init__(
         self,
         sources: Mapping[str, str],
-        tables: Tables,
+        catalogue: Catalogue,
         parameters: Sequence[str | Decimal],
         bindings: Bindings,
     ) -> None:
         self._sources = sources
-        self._tables = tables
+        self._catalogue = catalogue
         self._parameters = parameters
         self._bindings = bindings
         self._terms: dict[type[exp.Expression], Callable[[exp.Expression], Term]] = {
@@ -104,19 +105,14 @@ class Expressions:
         if alias and alias not in self._sources:
             raise self._unknown(node.table)
         candidates = [alias] if alias else list(self._sources)
-        found = [one for one in candidates if name in self._tables[self._sources[one]]]
+        found = [one for one in candidates if name in self._catalogue.tables[self._sources[one]]]
         if len(found) > 1:
             raise unsupported(f"column {name} is ambiguous")
         if not found:
             for one in candidates:
-                table = self._sources[one]
-                if name in HIDDEN_COLUMNS.get(table, ()):
-                    raise SuiteQlRefusedError(
-                        f"Search error occurred: Field '{name}' for record '{table}' was not "
-                        "found. Reason: REMOVED - Field is removed"
-                    )
+                self._catalogue.refuse_hidden(self._sources[one], name)
             raise self._unknown(node.name)
-        kind = self._tables[self._sources[found[0]]][name]
+        kind = self._catalogue.tables[self._sources[found[0]]][name]
         return Term(f'"{found[0]}"."{name}"', _KINDS[kind], integer=kind is Type.INTEGER)
 
     def _unknown(self, name: str) -> SuiteQlRefusedError:

@@ -3,6 +3,7 @@
 Numbers travel as canonical decimal text ("12.5", "0"), dates as ISO text: nothing becomes a float.
 """
 
+import calendar
 import sqlite3
 from collections.abc import Callable
 from datetime import date, datetime
@@ -18,6 +19,7 @@ DATE_FORMATS = {
     "MM/DD/YYYY": "%m/%d/%Y",
 }
 _ISO_DATE_LENGTH = 10
+_DATETIME = "%Y-%m-%d %H:%M:%S"
 
 
 def decimal_text(value: Decimal) -> str:
@@ -25,8 +27,16 @@ def decimal_text(value: Decimal) -> str:
     return "0" if value == 0 else format(value.normalize(), "f")
 
 
-def register(connection: sqlite3.Connection) -> None:
-    """Give a connection the functions and the collation the compiled queries use."""
+def register(
+    connection: sqlite3.Connection,
+    *,
+    clock: Callable[[], datetime],
+    day_first: Callable[[], bool],
+) -> None:
+    """Give a connection the functions and the collation the compiled queries use.
+
+    `day_first` says how the account writes dates, which raw date columns are shown in.
+    """
     connection.execute("PRAGMA case_sensitive_like = ON")
     connection.create_collation("DECIMALS", _compare)
     scalars: dict[str, tuple[int, Callable[..., SqlValue]]] = {
@@ -40,12 +50,14 @@ def register(connection: sqlite3.Connection) -> None:
         "ns_concat": (2, lambda left, right: f"{_shown(left)}{_shown(right)}" or None),
         "ns_to_date": (2, _to_date),
         "ns_to_char": (2, _to_char),
-        "ns_raw_date": (1, _raw_date),
+        "ns_raw_date": (1, lambda text: _raw_date(text, day_first=day_first())),
+        "ns_add_months": (2, _add_months),
         "ns_day": (1, lambda text: None if text is None else text[:_ISO_DATE_LENGTH]),
         "ns_substr": (3, _substr),
     }
     for name, (arguments, function) in scalars.items():
         connection.create_function(name, arguments, function, deterministic=True)
+    connection.create_function("ns_now", 0, lambda: clock().strftime(_DATETIME))
     connection.create_aggregate("ns_sum", 1, _Sum)  # type: ignore[arg-type]
 
 
@@ -111,7 +123,7 @@ def _to_date(text: SqlValue, layout: SqlValue) -> str | None:
         return None
     moment = datetime.strptime(str(text), str(layout))  # noqa: DTZ007 - no zone here
     with_time = "%H" in str(layout)
-    return moment.strftime("%Y-%m-%d %H:%M:%S" if with_time else "%Y-%m-%d")
+    return moment.strftime(_DATETIME if with_time else "%Y-%m-%d")
 
 
 def _to_char(text: SqlValue, layout: SqlValue) -> str | None:
@@ -120,12 +132,24 @@ def _to_char(text: SqlValue, layout: SqlValue) -> str | None:
     return datetime.fromisoformat(str(text)).strftime(str(layout))
 
 
-def _raw_date(text: SqlValue) -> str | None:
-    """Show a date as an account set to M/D/YYYY does: a datetime loses its time (section 5)."""
+def _raw_date(text: SqlValue, *, day_first: bool) -> str | None:
+    """Show a date in the account's format: a datetime loses its time (section 5)."""
     if text is None:
         return None
     day = date.fromisoformat(str(text)[:_ISO_DATE_LENGTH])
-    return f"{day.month}/{day.day}/{day.year}"
+    return day.strftime("%d/%m/%Y") if day_first else f"{day.month}/{day.day}/{day.year}"
+
+
+def _add_months(text: SqlValue, months: SqlValue) -> str | None:
+    """Move a date by months; the last day of a month stays one, as in Oracle."""
+    if text is None or months is None:
+        return None
+    day, time = date.fromisoformat(str(text)[:_ISO_DATE_LENGTH]), str(text)[_ISO_DATE_LENGTH:]
+    years, month = divmod(day.year * 12 + day.month - 1 + int(Decimal(months)), 12)
+    last = calendar.monthrange(years, month + 1)[1]
+    at_end = day.day == calendar.monthrange(day.year, day.month)[1]
+    moved = day.replace(year=years, month=month + 1, day=last if at_end else min(day.day, last))
+    return f"{moved.isoformat()}{time}"
 
 
 def _substr(text: SqlValue, start: SqlValue, length: SqlValue) -> str | None:

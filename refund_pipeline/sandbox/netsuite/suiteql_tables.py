@@ -5,7 +5,14 @@ Rows of transactions are in `suiteql_index.py`.
 
 from collections.abc import Mapping, Sequence
 
-from refund_pipeline.sandbox.netsuite.master_data import MasterData, Period
+from refund_pipeline.sandbox.netsuite.master_data import MasterData
+from refund_pipeline.sandbox.netsuite.master_entries import (
+    Classification,
+    Department,
+    Period,
+    allowed_in,
+)
+from refund_pipeline.sandbox.netsuite.statuses import NAMES
 from refund_pipeline.sandbox.netsuite.suiteql_functions import SqlValue
 
 Rows = Sequence[Mapping[str, SqlValue]]
@@ -17,6 +24,20 @@ def master_rows(master: MasterData) -> dict[str, Rows]:
         **_items(master),
         **_places(master),
         **_customers(master),
+        **_money(master),
+        "classification": [_segment(one) for one in master.classes.values()],
+        "department": [_segment(one) for one in master.departments.values()],
+        "accountingperiod": [_period(one) for one in master.periods.values()],
+        "transactionstatus": [
+            {"id": letter, "trantype": kind.code, "fullname": f"{kind.title} : {name}"}
+            for kind, names in NAMES.items()
+            for letter, name in names.items()
+        ],
+    }
+
+
+def _money(master: MasterData) -> dict[str, Rows]:
+    return {
         "currency": [
             {
                 "id": int(one.id),
@@ -24,8 +45,8 @@ def master_rows(master: MasterData) -> dict[str, Rows]:
                 "name": one.name,
                 "currencyprecision": one.precision,
                 "isbasecurrency": _flag(holds=one.id == "1"),
-                "isinactive": "F",
-                "exchangerate": "1",
+                "isinactive": _flag(holds=not one.active),
+                "exchangerate": format(one.rate, "f"),
             }
             for one in master.currencies.values()
         ],
@@ -36,12 +57,37 @@ def master_rows(master: MasterData) -> dict[str, Rows]:
                 "accttype": one.account_type,
                 "accountsearchdisplayname": f"{one.number} {one.name}",
                 "fullname": one.name,
-                "isinactive": "F",
+                "isinactive": _flag(holds=not one.active),
                 "issummary": "F",
             }
             for one in master.accounts.values()
         ],
-        "accountingperiod": [_period(one) for one in master.periods.values()],
+        "accountsubsidiarymap": [
+            {"account": int(one.id), "subsidiary": int(subsidiary)}
+            for one in master.accounts.values()
+            for subsidiary in master.subsidiaries
+            if allowed_in(one.subsidiaries, subsidiary)
+        ],
+        "paymentmethod": [
+            {
+                "id": int(one.id),
+                "name": one.name,
+                "methodtype": "9" if one.offline else "1",
+                "account": int(one.account) if one.account is not None else None,
+                "isinactive": _flag(holds=not one.active),
+            }
+            for one in master.payment_methods.values()
+        ],
+    }
+
+
+def _segment(one: Classification | Department) -> Mapping[str, SqlValue]:
+    return {
+        "id": int(one.id),
+        "name": one.name,
+        "fullname": one.name,
+        "isinactive": _flag(holds=not one.active),
+        "includechildren": "F",
     }
 
 
@@ -55,7 +101,7 @@ def _items(master: MasterData) -> dict[str, Rows]:
                 "displayname": one.name,
                 "fullname": one.name,
                 "itemtype": one.item_type,
-                "subtype": None if one.item_type == "Payment" else "Sale",
+                "subtype": None if one.item_type == "Payment" else one.subtype,
                 "isinactive": _flag(holds=not one.active),
                 "istaxable": _flag(holds=one.taxable),
                 "incomeaccount": int(one.account),
@@ -105,7 +151,7 @@ def _places(master: MasterData) -> dict[str, Rows]:
                 "legalname": one.name,
                 "currency": int(one.currency),
                 "country": one.country,
-                "isinactive": "F",
+                "isinactive": _flag(holds=not one.active),
                 "iselimination": "F",
             }
             for one in master.subsidiaries.values()
@@ -131,29 +177,29 @@ def _customers(master: MasterData) -> dict[str, Rows]:
         ],
         "customersubsidiaryrelationship": [
             {
-                "id": 10_000 + int(one.id),
+                "id": 10_000 * int(subsidiary) + int(one.id),
                 "entity": int(one.id),
-                "subsidiary": int(one.subsidiary),
-                "isprimarysub": "T",
+                "subsidiary": int(subsidiary),
+                "isprimarysub": _flag(holds=subsidiary == one.subsidiary),
                 "primarycurrency": int(one.currency),
                 "name": one.name,
             }
             for one in customers
+            for subsidiary in sorted(one.subsidiaries)
         ],
     }
 
 
 def _period(one: Period) -> Mapping[str, SqlValue]:
-    locked = _flag(holds=one.closed)
     return {
         "id": int(one.id),
         "periodname": one.name,
         "startdate": one.start.isoformat(),
         "enddate": one.end.isoformat(),
-        "closed": locked,
-        "arlocked": locked,
-        "aplocked": locked,
-        "alllocked": locked,
+        "closed": _flag(holds=one.closed),
+        "arlocked": _flag(holds=one.closed or one.receivables_locked or one.all_locked),
+        "aplocked": _flag(holds=one.closed or one.all_locked),
+        "alllocked": _flag(holds=one.closed or one.all_locked),
         "allownonglchanges": "T",
         "isposting": "T",
         "isadjust": "F",

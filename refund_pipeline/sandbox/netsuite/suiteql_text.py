@@ -44,6 +44,10 @@ class SuiteQlRefusedError(Exception):
     """A query is refused; the text is what NetSuite's fixed introduction is followed by."""
 
 
+class SuiteQlFailedError(Exception):
+    """A query ends in a 500 that says nothing, which a wrong column can do (section 5.1)."""
+
+
 def unsupported(what: str) -> SuiteQlRefusedError:
     """Return the refusal for a shape NetSuite, or this sandbox, does not take."""
     return SuiteQlRefusedError(
