@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from refund_pipeline.commands.doctor import doctor
 from refund_pipeline.commands.newstore import newstore
 from refund_pipeline.commands.receiver import receiver
 from refund_pipeline.commands.reconcile import reconcile
@@ -16,6 +17,7 @@ def main() -> None:
     """NewStore appeasement refunds into NetSuite, exactly once."""
 
 
+main.add_command(doctor)
 main.add_command(newstore)
 main.add_command(receiver)
 main.add_command(reconcile)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from refund_pipeline.gateways.ledger.ledger import Ledger
     from refund_pipeline.gateways.mapping_file import LoadedMapping
     from refund_pipeline.gateways.netsuite import NetSuite
+    from refund_pipeline.gateways.netsuite_auth import Authenticator
+    from refund_pipeline.gateways.netsuite_setup import NetSuiteSetup
     from refund_pipeline.gateways.newstore import AttributionSetting, NewStore
     from refund_pipeline.gateways.newstore_subscriptions import Subscriptions
 
@@ -244,20 +246,38 @@ class NetSuiteResource(dg.ConfigurableResource):
         """
         if self._netsuite is None:
             from refund_pipeline.gateways.netsuite import NetSuite
-            from refund_pipeline.gateways.netsuite_login import LoginSettings, authenticator_of
 
-            if not 1 <= self.concurrency <= _MOST_CONCURRENCY:
-                raise Misconfigured("NETSUITE_CONCURRENCY must be between 1 and 50")
-            settings = LoginSettings(
-                **{field.name: getattr(self, field.name) for field in fields(LoginSettings)}
-            )
             self._netsuite = NetSuite(
                 account=self.account,
                 base_url=self.base_url or None,
-                authenticator=authenticator_of(settings, state=_dagster_home()),
+                authenticator=self._authenticator(),
                 custom_fields=custom_fields,
             )
         return self._netsuite
+
+    def open_setup(self) -> "NetSuiteSetup":
+        """Return what reads the account's set-up; refused credentials are sent once.
+
+        Raises:
+            Misconfigured: the settings do not suffice to authenticate.
+        """
+        from refund_pipeline.gateways.netsuite_setup import NetSuiteSetup
+
+        return NetSuiteSetup(
+            account=self.account,
+            base_url=self.base_url or None,
+            authenticator=self._authenticator(),
+        )
+
+    def _authenticator(self) -> "Authenticator":
+        from refund_pipeline.gateways.netsuite_login import LoginSettings, authenticator_of
+
+        if not 1 <= self.concurrency <= _MOST_CONCURRENCY:
+            raise Misconfigured("NETSUITE_CONCURRENCY must be between 1 and 50")
+        settings = LoginSettings(
+            **{field.name: getattr(self, field.name) for field in fields(LoginSettings)}
+        )
+        return authenticator_of(settings, state=_dagster_home())
 
 
 class MappingResource(dg.ConfigurableResource):
