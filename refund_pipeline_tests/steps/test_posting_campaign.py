@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -77,9 +78,15 @@ def netsuite_of(sandbox: NetSuiteSandbox, *, read_seconds: float) -> NetSuite:
     )
 
 
+@cache
+def of_its_own_amount(number: int) -> RefundTransaction:
+    """Return a refund of 1.00 to 40.99; kept, since each reads the mapping file anew."""
+    return transaction(number, amount=Decimal(100 + 7 * number % 4000) / 100)
+
+
 def sold(sandbox: NetSuiteSandbox, number: int) -> RefundTransaction:
-    """Return a refund of 1.00 to 40.99 after its sale was booked."""
-    refund = transaction(number, amount=Decimal(100 + 7 * number % 4000) / 100)
+    """Return a refund after its sale was booked."""
+    refund = of_its_own_amount(number)
     sale = sandbox.add_cash_sale(
         external_id=refund.order_number,
         entity="601",
