@@ -13,7 +13,8 @@ from refund_pipeline.sandbox.netsuite.suiteql_catalogue import Catalogue
 from refund_pipeline.sandbox.netsuite.suiteql_conditions import only
 from refund_pipeline.sandbox.netsuite.suiteql_expressions import Expressions
 from refund_pipeline.sandbox.netsuite.suiteql_functions import SqlValue
-from refund_pipeline.sandbox.netsuite.suiteql_terms import Bindings, Kind, as_shown
+from refund_pipeline.sandbox.netsuite.suiteql_rownum import Split, split
+from refund_pipeline.sandbox.netsuite.suiteql_terms import Bindings, Kind, as_number, as_shown
 from refund_pipeline.sandbox.netsuite.suiteql_text import (
     parse,
     unsupported,
@@ -59,13 +60,44 @@ class _Compiler:
     def compile(self) -> CompiledQuery:
         """Put the clauses together."""
         keys, shown = self._projections()
-        distinct = "DISTINCT " if self._distinct() else ""
-        sql = f"SELECT {distinct}{', '.join(shown)} FROM {self._from()}"  # noqa: S608 - checked names
-        where: exp.Where | None = self._tree.args.get("where")
-        if where is not None:
-            sql += f" WHERE {self._expressions.condition(where.this)}"
-        sql += self._grouping() + self._ordering() + self._fetch()
-        return CompiledQuery(sql, self._bindings.values, keys)
+        where = split(self._tree.args.get("where"))
+        conditions = " AND ".join(f"({self._condition(part)})" for part in where.conditions)
+        sql = self._from() + (f" WHERE {conditions}" if conditions else "")
+        if where.most is not None:
+            sql = self._numbered(shown, sql, where)
+        else:
+            distinct = "DISTINCT " if self._distinct() else ""
+            orders = [f"{term} {how}" for term, how in self._ordering()]
+            sql = f"SELECT {distinct}{', '.join(shown)} FROM {sql}{self._grouping()}"  # noqa: S608 - checked names
+            sql += f" ORDER BY {', '.join(orders)}" if orders else ""
+        return CompiledQuery(sql + self._fetch(), self._bindings.values, keys)
+
+    def _numbered(self, shown: list[str], source: str, where: Split) -> str:
+        """Return SQL that takes the first rows as they come, and only then orders them."""
+        if self._distinct() or self._grouping() or self._aggregates():
+            raise unsupported("ROWNUM with DISTINCT, GROUP BY or an aggregate")
+        assert where.most is not None  # noqa: S101 - what the caller asked
+        most = self._expressions.term(where.most)
+        number = as_number(most, self._bindings) if most.kind is Kind.VALUE else ""
+        if not number:
+            raise unsupported("ROWNUM compared with something else than a number")
+        count = f"MAX(CAST({number} AS INTEGER){'' if where.inclusive else ' - 1'}, 0)"
+        columns = [f"{one} AS c{place}" for place, one in enumerate(shown)]
+        orders = []
+        for place, (term, how) in enumerate(self._ordering()):
+            columns.append(f"{term} AS o{place}")
+            orders.append(f"o{place} {how}")
+        names = ", ".join(f"c{place}" for place in range(len(shown)))
+        inner = f"SELECT {', '.join(columns)} FROM {source} LIMIT {count}"  # noqa: S608 - checked names
+        order = f" ORDER BY {', '.join(orders)}" if orders else ""
+        # a plain subquery SQLite may merge with the outer query, and then it orders first
+        return f"WITH numbered AS MATERIALIZED ({inner}) SELECT {names} FROM numbered{order}"  # noqa: S608
+
+    def _condition(self, node: exp.Expression) -> str:
+        return self._expressions.condition(node)
+
+    def _aggregates(self) -> bool:
+        return any(one.find(exp.AggFunc) for one in self._tree.expressions)
 
     def _sources(self) -> dict[str, str]:
         start: exp.From | None = self._tree.args.get("from_")
@@ -155,29 +187,30 @@ class _Compiler:
             sql += f" HAVING {self._expressions.condition(having.this)}"
         return sql
 
-    def _ordering(self) -> str:
+    def _ordering(self) -> list[tuple[str, str]]:
+        """Return each term to order by, and how."""
         order: exp.Order | None = self._tree.args.get("order")
         if order is None:
-            return ""
+            return []
         only(order, "expressions")
-        parts = []
-        for entry in order.expressions:
-            only(entry, "this desc nulls_first")
-            node = entry.this
-            key = node.name.lower() if isinstance(node, exp.Column) and not node.table else ""
-            if key in self._aliases:
-                node = self._aliases[key]
-                if node.find(exp.AggFunc):
-                    raise unsupported("ORDER BY on the alias of an aggregate")
-            if self._distinct() and node not in [one.unalias() for one in self._tree.expressions]:
-                raise unsupported("DISTINCT with ORDER BY something that is not selected")
-            term = self._expressions.term(node)
-            if term.kind is Kind.VALUE:
-                raise unsupported("ORDER BY a constant")
-            collation = " COLLATE DECIMALS" if term.kind is Kind.NUMBER and not term.integer else ""
-            nulls = "FIRST" if entry.args.get("nulls_first") else "LAST"
-            parts.append(f"{term.sql}{collation} {_ORDERS[entry.args.get('desc')]} NULLS {nulls}")
-        return f" ORDER BY {', '.join(parts)}"
+        return [self._ordered(entry) for entry in order.expressions]
+
+    def _ordered(self, entry: exp.Expression) -> tuple[str, str]:
+        only(entry, "this desc nulls_first")
+        node = entry.this
+        key = node.name.lower() if isinstance(node, exp.Column) and not node.table else ""
+        if key in self._aliases:
+            node = self._aliases[key]
+            if node.find(exp.AggFunc):
+                raise unsupported("ORDER BY on the alias of an aggregate")
+        if self._distinct() and node not in [one.unalias() for one in self._tree.expressions]:
+            raise unsupported("DISTINCT with ORDER BY something that is not selected")
+        term = self._expressions.term(node)
+        if term.kind is Kind.VALUE:
+            raise unsupported("ORDER BY a constant")
+        collation = "COLLATE DECIMALS " if term.kind is Kind.NUMBER and not term.integer else ""
+        nulls = "FIRST" if entry.args.get("nulls_first") else "LAST"
+        return term.sql, f"{collation}{_ORDERS[entry.args.get('desc')]} NULLS {nulls}"
 
     def _fetch(self) -> str:
         fetch = self._tree.args.get("limit")
@@ -185,7 +218,8 @@ class _Compiler:
             return ""
         count = fetch.args.get("count")
         options = fetch.args.get("limit_options")
-        if not isinstance(fetch, exp.Fetch) or not isinstance(count, exp.Literal):
+        first = isinstance(fetch, exp.Fetch) and fetch.args.get("direction") == "FIRST"
+        if not first or not isinstance(count, exp.Literal):
             raise unsupported("a row limit other than FETCH FIRST n ROWS ONLY")
         if options is not None and (options.args.get("percent") or options.args.get("with_ties")):
             raise unsupported("FETCH FIRST with PERCENT or TIES")

@@ -10,12 +10,13 @@ from sqlglot import exp
 
 from refund_pipeline.sandbox.netsuite.suiteql_catalogue import Catalogue
 from refund_pipeline.sandbox.netsuite.suiteql_conditions import Conditions, only
-from refund_pipeline.sandbox.netsuite.suiteql_functions import DATE_FORMATS
+from refund_pipeline.sandbox.netsuite.suiteql_dates import Dates
 from refund_pipeline.sandbox.netsuite.suiteql_schema import Type
 from refund_pipeline.sandbox.netsuite.suiteql_terms import (
     Bindings,
     Kind,
     Term,
+    aligned,
     as_date,
     as_number,
     as_text,
@@ -31,11 +32,6 @@ _KINDS = {
     Type.TEXT: Kind.TEXT,
     Type.DATE: Kind.DATE,
     Type.DATETIME: Kind.DATE,
-}
-_ARITHMETIC: Mapping[type[exp.Expression], str] = {
-    exp.Add: "ns_add",
-    exp.Sub: "ns_subtract",
-    exp.Div: "ns_divide",
 }
 
 
@@ -71,22 +67,17 @@ class Expressions:
             exp.Abs: self._abs,
             exp.Round: self._round,
             exp.ToNumber: self._to_number,
-            exp.StrToDate: self._to_date,
-            exp.ToChar: self._to_char,
-            exp.Anonymous: self._truncated_day,
+            exp.DecodeCase: self._decode,
             exp.Count: self._count,
             exp.Sum: self._sum,
             exp.Min: self._extreme("MIN"),
             exp.Max: self._extreme("MAX"),
+            **Dates(self.term, bindings).terms,
         }
         self.condition = Conditions(self.term, bindings).condition
 
     def term(self, node: exp.Expression) -> Term:
         """Return the term of an expression."""
-        if type(node) in _ARITHMETIC:
-            only(node, "this expression typed safe")
-            left, right = self._number(node.this), self._number(node.expression)
-            return Term(f"{_ARITHMETIC[type(node)]}({left}, {right})", Kind.NUMBER)
         compile_node = self._terms.get(type(node))
         if compile_node is None:
             raise unsupported(type(node).__name__)
@@ -185,21 +176,22 @@ class Expressions:
         only(node, "this")
         return Term(f"ns_number({self._text(node.this)})", Kind.NUMBER)
 
-    def _to_date(self, node: exp.Expression) -> Term:
-        only(node, "this format")
-        mark = self._bindings.bind(_date_format(node))
-        return Term(f"ns_to_date({self._text(node.this)}, {mark})", Kind.DATE)
-
-    def _to_char(self, node: exp.Expression) -> Term:
-        only(node, "this format")
-        day = as_date(self.term(node.this), self._bindings)
-        return Term(f"ns_to_char({day}, {self._bindings.bind(_date_format(node))})", Kind.TEXT)
-
-    def _truncated_day(self, node: exp.Expression) -> Term:
-        if str(node.this).upper() != "TRUNC" or len(node.expressions) != 1:
-            raise unsupported(f"function {node.this}")
-        day = as_date(self.term(node.expressions[0]), self._bindings)
-        return Term(f"ns_day({day})", Kind.DATE)
+    def _decode(self, node: exp.Expression) -> Term:
+        """Compile DECODE, for which null equals null."""
+        only(node, "expressions")
+        tested, *rest = node.expressions
+        pairs = list(zip(rest[::2], rest[1::2], strict=False))
+        if not pairs:
+            raise unsupported("DECODE without a search")
+        default = self.term(rest[-1]) if len(rest) % 2 else constant(None)
+        results = [self.term(result) for _, result in pairs]
+        kind = common_kind([*results, default])
+        cast = {Kind.NUMBER: as_number, Kind.TEXT: as_text, Kind.DATE: as_date}[kind]
+        whens = []
+        for (search, _), result in zip(pairs, results, strict=True):
+            left, right = aligned([self.term(tested), self.term(search)], self._bindings)
+            whens.append(f"WHEN {left} IS {right} THEN {cast(result, self._bindings)}")
+        return Term(f"CASE {' '.join(whens)} ELSE {cast(default, self._bindings)} END", kind)
 
     def _count(self, node: exp.Expression) -> Term:
         only(node, "this big_int")
@@ -226,13 +218,3 @@ class Expressions:
 def _literal(node: exp.Expression) -> Term:
     text = str(node.this)
     return constant(text if node.args.get("is_string") else Decimal(text))
-
-
-def _date_format(node: exp.Expression) -> str:
-    given = node.args.get("format")
-    text = str(given.this) if isinstance(given, exp.Literal) else ""
-    if text in DATE_FORMATS.values():  # the parser has translated those of TO_DATE already
-        return text
-    if text not in DATE_FORMATS:
-        raise unsupported("a date function without a known literal format")
-    return DATE_FORMATS[text]

@@ -6,7 +6,7 @@ Numbers travel as canonical decimal text ("12.5", "0"), dates as ISO text: nothi
 import calendar
 import sqlite3
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 SqlValue = str | int | None
@@ -19,6 +19,7 @@ DATE_FORMATS = {
     "MM/DD/YYYY": "%m/%d/%Y",
 }
 _ISO_DATE_LENGTH = 10
+_SECONDS_OF_A_DAY = 86_400
 _DATETIME = "%Y-%m-%d %H:%M:%S"
 
 
@@ -52,6 +53,9 @@ def register(
         "ns_to_char": (2, _to_char),
         "ns_raw_date": (1, lambda text: _raw_date(text, day_first=day_first())),
         "ns_add_months": (2, _add_months),
+        "ns_add_days": (3, _add_days),
+        "ns_days_between": (2, _days_between),
+        "ns_moment": (1, lambda text: None if text is None else f"{text} 00:00:00"[:19]),
         "ns_day": (1, lambda text: None if text is None else text[:_ISO_DATE_LENGTH]),
         "ns_substr": (3, _substr),
     }
@@ -144,12 +148,27 @@ def _add_months(text: SqlValue, months: SqlValue) -> str | None:
     """Move a date by months; the last day of a month stays one, as in Oracle."""
     if text is None or months is None:
         return None
-    day, time = date.fromisoformat(str(text)[:_ISO_DATE_LENGTH]), str(text)[_ISO_DATE_LENGTH:]
+    day = date.fromisoformat(str(text)[:_ISO_DATE_LENGTH])
     years, month = divmod(day.year * 12 + day.month - 1 + int(Decimal(months)), 12)
     last = calendar.monthrange(years, month + 1)[1]
     at_end = day.day == calendar.monthrange(day.year, day.month)[1]
     moved = day.replace(year=years, month=month + 1, day=last if at_end else min(day.day, last))
-    return f"{moved.isoformat()}{time}"
+    return moved.isoformat() + str(text)[_ISO_DATE_LENGTH:]
+
+
+def _add_days(text: SqlValue, days: SqlValue, sign: int) -> str | None:
+    if text is None or days is None:
+        return None
+    span = timedelta(seconds=float(Decimal(days) * sign * _SECONDS_OF_A_DAY))
+    moved = datetime.fromisoformat(str(text)) + span
+    return moved.strftime(_DATETIME)
+
+
+def _days_between(left: SqlValue, right: SqlValue) -> str | None:
+    if left is None or right is None:
+        return None
+    span = datetime.fromisoformat(str(left)) - datetime.fromisoformat(str(right))
+    return decimal_text(Decimal(span.days) + Decimal(span.seconds) / _SECONDS_OF_A_DAY)
 
 
 def _substr(text: SqlValue, start: SqlValue, length: SqlValue) -> str | None:

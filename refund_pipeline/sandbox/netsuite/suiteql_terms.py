@@ -113,7 +113,7 @@ def aligned(terms: list[Term], bindings: Bindings) -> list[str]:
     if kind is Kind.TEXT:
         return [as_text(term, bindings) for term in terms]
     if kind is Kind.DATE:
-        return [as_date(term, bindings) for term in terms]
+        return [f"ns_moment({as_date(term, bindings)})" for term in terms]
     if any(term.integer for term in terms):
         whole = [_whole(term, bindings) for term in terms]
         if all(whole):

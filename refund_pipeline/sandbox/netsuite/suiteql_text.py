@@ -12,6 +12,7 @@ _FUNCTIONS = frozenset(
     (
         *("NVL", "COALESCE", "NULLIF", "TO_CHAR", "TO_DATE", "TO_NUMBER", "TRUNC", "SUBSTR"),
         *("LENGTH", "UPPER", "LOWER", "ABS", "ROUND", "COUNT", "SUM", "MIN", "MAX"),
+        *("DECODE", "ADD_MONTHS"),
     )
 )
 _BEFORE_PARENTHESIS = frozenset(
