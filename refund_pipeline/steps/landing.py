@@ -22,6 +22,8 @@ from refund_pipeline.gateways.landing_bucket import (
 from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline.gateways.ledger.rows import FileCounts, LandedFile, RejectedLine
 
+_MOST_REJECTED = 100_000
+"""Bad lines of one file that are kept one by one: a small packed file can hold billions of them."""
 _STRAY = "the key does not fit {prefix}/{tenant}/{epoch_ms}-data-{random}.export"
 
 
@@ -90,6 +92,13 @@ def _record_export(
     try:
         for number, line in bucket.lines(obj):
             lines += 1
+            if len(rejected) >= _MOST_REJECTED:
+                problem = (
+                    f"{_MOST_REJECTED} lines before are no events: the rest of the file was not"
+                    " read; look at the file"
+                )
+                rejected.append(_rejected(obj, number, b"", (problem,)))
+                break
             if isinstance(line, OversizedLine):
                 problem = f"$: is a line of {line.size} bytes, too long for an event"
                 rejected.append(_rejected(obj, number, line.head, (problem,), size=line.size))
