@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from refund_pipeline.domain.events import Rejected, parse_line
+from refund_pipeline.gateways.landed_lines import LandedLine
 from refund_pipeline.gateways.landing_bucket import LandedObject, LandingBucket, OversizedLine
 from refund_pipeline.steps.doctor_findings import Finding, Findings, warning
 
@@ -27,19 +28,25 @@ def check_landing(
     if newest is None:
         yield _nothing_landed(open_bucket(""), tenant)
         return
-    landed = f"{newest.landed_at:%Y-%m-%d %H:%M} UTC" if newest.landed_at else "an unknown time"
-    yield Finding(AREA, f"can be listed and read; the newest file landed at {landed}")
     _, line = next(bucket.lines(newest), (0, None))
-    event = (
-        None if line is None or isinstance(line, OversizedLine) else parse_line(line, tenant=tenant)
-    )
-    if event is None or isinstance(event, Rejected):
-        problems = "; ".join(event.problems) if event else "it is empty or its first line is huge"
+    landed = f"{newest.landed_at:%Y-%m-%d %H:%M}"
+    yield Finding(AREA, f"can be listed and read; the newest file landed at {landed} UTC")
+    problem = _problem(line, tenant)
+    if problem is not None:
         yield warning(
             AREA,
-            f"the first line of {newest.key} is no event of the tenant: {problems}",
+            f"the first line of {newest.key} is no event of the tenant: {problem}",
             "check that REFUNDS_LANDING_URL and REFUNDS_TENANT lead to NewStore's export",
         )
+
+
+def _problem(line: LandedLine | None, tenant: str) -> str | None:
+    if line is None:
+        return "the file is empty"
+    if isinstance(line, OversizedLine):
+        return f"it has {line.size} bytes"
+    event = parse_line(line, tenant=tenant)
+    return "; ".join(event.problems) if isinstance(event, Rejected) else None
 
 
 def _newest(bucket: LandingBucket, now: datetime) -> LandedObject | None:
