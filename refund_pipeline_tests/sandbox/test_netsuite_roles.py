@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from refund_pipeline.sandbox.netsuite.ledger import TransactionType
+from refund_pipeline.sandbox.netsuite.master_entries import Form
 from refund_pipeline.sandbox.netsuite.role import Level
 from refund_pipeline.sandbox.netsuite.server import NetSuiteSandbox
 from refund_pipeline_tests.sandbox.netsuite_raw_client import (
@@ -140,6 +141,27 @@ def test_a_role_of_another_subsidiary_neither_sees_a_refund_nor_may_post_one(cli
     assert client.get("record/v1/cashRefund").json()["totalResults"] == 0
     answer = client.post_refund(refund(externalId="apz-0002"))
     assert (answer.status_code, error(answer)["o:errorPath"]) == (400, "subsidiary")
+
+
+# point 6
+def test_leaving_the_subsidiary_out_gets_no_further(client, sandbox):
+    sandbox.role.subsidiaries = {"2"}
+    sandbox.master_data.put(Form("131", "Lenient", ("entity",)))
+    answer = client.post_refund(refund(subsidiary=None))
+    assert (answer.status_code, error(answer)["o:errorPath"]) == (400, "subsidiary")
+    assert sandbox.cash_refunds() == []
+
+
+# point 6
+# point 20
+# point 21
+def test_a_put_does_not_update_a_refund_the_role_does_not_see(client, sandbox):
+    client.post_refund(refund())
+    sandbox.role.subsidiaries = {"2"}
+    answer = client.request("PUT", REFUND, json={"memo": "mine"})
+    assert answer.status_code == 400
+    sandbox.role.subsidiaries = None
+    assert client.get(REFUND).json()["memo"] == "Appeasement for O-1001"
 
 
 # point 6

@@ -121,3 +121,21 @@ def test_the_external_id_of_a_transform_is_unique_too(client, sandbox):
     answer = transform(client, source, body, "?replace=item")
     assert "already exists" in error(answer)["detail"]
     assert amounts(sandbox) == [Decimal(5)]
+
+
+# point 26
+# point 27
+def test_a_transform_cannot_be_of_another_sale_than_the_one_it_is_made_from(client, sandbox):
+    first, second = sell(sandbox), sell(sandbox, external_id="O-1002")
+    body = {"createdFrom": {"id": second}, **lines(GOODWILL)}
+    answer = transform(client, f"cashSale/{first}", body, "?replace=item")
+    assert (answer.status_code, error(answer)["o:errorPath"]) == (400, "createdFrom")
+    assert sandbox.cash_refunds() == []
+
+
+# point 27
+def test_a_voided_sale_cannot_be_transformed(client, sandbox):
+    sale = sell(sandbox)
+    sandbox.admin.void(sale)
+    assert transform(client, f"cashSale/{sale}", lines(GOODWILL)).status_code == 400
+    assert sandbox.cash_refunds() == []

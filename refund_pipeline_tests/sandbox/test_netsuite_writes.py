@@ -79,6 +79,13 @@ def test_the_external_id_of_an_upsert_is_the_one_in_the_address(client, sandbox)
 
 
 # point 21
+def test_an_upsert_cannot_create_under_an_external_id_that_is_too_long(client, sandbox):
+    path = f"record/v1/cashRefund/eid:{'x' * 41}"
+    assert client.request("PUT", path, json=refund(externalId=None)).status_code == 400
+    assert sandbox.cash_refunds() == []
+
+
+# point 21
 def test_a_put_by_internal_id_is_refused(client, sandbox):
     client.post_refund(refund())
     [stored] = sandbox.cash_refunds()

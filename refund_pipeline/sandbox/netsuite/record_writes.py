@@ -21,7 +21,7 @@ from refund_pipeline.sandbox.netsuite.exchange import (
 from refund_pipeline.sandbox.netsuite.ledger import Draft, Transaction, TransactionType
 from refund_pipeline.sandbox.netsuite.master_data import MasterData
 from refund_pipeline.sandbox.netsuite.preferences import Preferences
-from refund_pipeline.sandbox.netsuite.properties import RefundProperties
+from refund_pipeline.sandbox.netsuite.properties import EXTERNAL_ID_LENGTH, RefundProperties
 from refund_pipeline.sandbox.netsuite.record_merging import as_body, merged
 from refund_pipeline.sandbox.netsuite.refund_rules import RefundRules
 from refund_pipeline.sandbox.netsuite.rendering import Rendering
@@ -92,6 +92,8 @@ class RecordWrites:
             )
         stored = self._books.by_external_id(external_id)
         if stored is None:
+            if len(external_id) > EXTERNAL_ID_LENGTH:
+                raise refuse(400, "INVALID_REQUEST", "The external id in the URL is too long.")
             fields = replace(body.fields, values={**body.fields.values, "externalId": external_id})
             return self._created(replace(body, fields=fields))
         if stored.draft.type is not TransactionType.CASH_REFUND:
@@ -123,6 +125,8 @@ class RecordWrites:
             raise refuse(400, "INVALID_REQUEST", f"The sandbox makes no {target}.")
         replaces = self._replaces(request, "transform")
         change = self._parse(request) if request.body else None
+        if change is not None and "createdFrom" in change.fields.values:
+            raise user_error("A transform has its own origin.", path="createdFrom")
         copied = as_body(_copy_of(source, self._preferred_form()), self._schema)
         del copied.fields.values["tranDate"]  # a target is dated today unless the body says so
         body = copied if change is None else merged(copied, change, replace_lines=replaces)

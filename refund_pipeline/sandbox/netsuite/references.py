@@ -48,9 +48,11 @@ class References:
             raise unknown(fields, name)
         return entry
 
-    def subsidiary(self, fields: Fields) -> str:
-        """Return the subsidiary, which the role has to be allowed."""
-        found = self.find(fields, "subsidiary", self._master.subsidiaries)
+    def subsidiary(self, fields: Fields, customer: Customer) -> str:
+        """Return the subsidiary, by default the customer's; the role has to be allowed it."""
+        found = self._master.subsidiaries[customer.subsidiary]
+        if fields.reference("subsidiary") is not None:
+            found = self.find(fields, "subsidiary", self._master.subsidiaries)
         if not (found.active and self._role.may_use(found.id)):
             raise user_error(f"Invalid subsidiary reference key {found.id}.", path="subsidiary")
         return found.id

@@ -148,9 +148,7 @@ class RefundRules:
                 )
 
     def _subsidiary(self, fields: Fields, customer: Customer) -> str:
-        if fields.reference("subsidiary") is None:
-            return customer.subsidiary
-        subsidiary = self._references.subsidiary(fields)
+        subsidiary = self._references.subsidiary(fields, customer)
         if subsidiary not in customer.subsidiaries:
             raise user_error(
                 f"Invalid entity reference key {customer.id} for subsidiary {subsidiary}.",
