@@ -6,6 +6,7 @@ anything. Only here does `X-NetSuite-Idempotency-Key` do something.
 
 import itertools
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -44,8 +45,9 @@ class _Job:
 
 
 class AsyncJobs:
-    """The jobs of one account. `run` carries a request out as if it had been synchronous.
+    """The jobs of one account; safe to use from any thread.
 
+    `run` carries a request out as if it had been synchronous.
     `delay` is the seconds between a submission and its execution. `conflict_status` is what a
     repeated key is answered with: 400 in Oracle's sample, 409 in the field (contract 3.1).
     """
@@ -61,6 +63,7 @@ class AsyncJobs:
         self._numbers = itertools.count(1)
         self._jobs: dict[int, _Job] = {}
         self._by_key: dict[str, int] = {}
+        self._lock = threading.RLock()
 
     def submit(self, request: Request) -> Answer:
         """Take a request in and answer 202 with the job's address.
@@ -73,19 +76,20 @@ class AsyncJobs:
                 400, "INVALID_REQUEST", "The sandbox has no batches.", header="Content-Type"
             )
         key = request.headers.get(_KEY_HEADER)
-        if key is not None:
-            self._claim(key)
         now = self._clock()
         headers = {name: value for name, value in request.headers.items() if name != "prefer"}
-        job = _Job(
-            next(self._numbers),
-            replace(request, headers=headers),
-            submitted=now,
-            due=now + timedelta(seconds=self.delay),
-        )
-        self._jobs[job.number] = job
-        if key is not None:
-            self._by_key[key.lower()] = job.number
+        with self._lock:
+            if key is not None:
+                self._require_unused(key)
+            job = _Job(
+                next(self._numbers),
+                replace(request, headers=headers),
+                submitted=now,
+                due=now + timedelta(seconds=self.delay),
+            )
+            self._jobs[job.number] = job
+            if key is not None:
+                self._by_key[key.lower()] = job.number
         return Answer(
             202,
             headers=(
@@ -98,13 +102,17 @@ class AsyncJobs:
     def run_due(self) -> None:
         """Carry out every job whose time has come."""
         now = self._clock()
-        for job in self._jobs.values():
-            if job.result is None and job.due <= now:
-                try:
-                    job.result = self._run(job.request)
-                except Refusal as refusal:
-                    job.result = refusal.answer()
-                job.done = now
+        with self._lock:
+            for job in self._jobs.values():
+                if job.result is None and job.due <= now:
+                    job.result = self._carry_out(job.request)
+                    job.done = now
+
+    def _carry_out(self, request: Request) -> Answer:
+        try:
+            return self._run(request)
+        except Refusal as refusal:
+            return refusal.answer()
 
     def handle(self, request: Request, parts: list[str]) -> Answer:
         """Answer a request whose path goes on with `parts` after `async/v1`."""
@@ -123,7 +131,7 @@ class AsyncJobs:
             case _:
                 raise refuse(404, "NONEXISTENT_ID", "The requested resource was not found.")
 
-    def _claim(self, key: str) -> None:
+    def _require_unused(self, key: str) -> None:
         if not _UUID.fullmatch(key):
             raise refuse(
                 400, "INVALID_REQUEST", "The idempotency key is no UUID.", header=_KEY_HEADER

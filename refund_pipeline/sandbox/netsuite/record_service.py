@@ -93,13 +93,19 @@ class RecordService:
         self._role.require_record(kind, request.method)
         match request.method:
             case "PUT":
-                return self._writes.upsert(request, _external_id_of(key))
+                return self._upsert(request, _external_id_of(key))
             case "PATCH":
                 return self._writes.update(request, self._find(kind, key))
             case "DELETE":
                 return self._writes.delete(request, self._find(kind, key))
             case _:
                 return self._read(request, kind, key)
+
+    def _upsert(self, request: Request, external_id: str) -> Answer:
+        stored = self._books.by_external_id(external_id)
+        if stored is not None and not self._role.sees(stored):
+            raise user_error("This record already exists.")
+        return self._writes.upsert(request, external_id)
 
     def _transform(self, request: Request, kind: TransactionType, key: str, target: str) -> Answer:
         if request.method != "POST":
