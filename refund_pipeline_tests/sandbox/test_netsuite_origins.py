@@ -1,4 +1,4 @@
-"""Origins and customers a refund may have, met by clients that take any (points 25, 26, 16)."""
+"""Origins and customers a refund may have, met by clients that take any (points 20, 25, 26)."""
 
 from dataclasses import replace
 from datetime import date
@@ -60,6 +60,16 @@ def test_an_origin_is_found_by_external_id_whatever_its_type_and_then_refused(cl
     add(sandbox, TransactionType.SALES_ORDER)
     answer = client.post_refund(refund(createdFrom={"externalId": "O-1"}))
     assert (answer.status_code, error(answer)["o:errorPath"]) == (400, "createdFrom")
+
+
+# point 20
+@pytest.mark.parametrize("kind", TransactionType)
+def test_the_external_id_of_whatever_transaction_is_taken(client, sandbox, kind):
+    add(sandbox, kind, external_id="APZ-0001")
+    answer = client.post_refund(refund())
+    assert (answer.status_code, error(answer)["o:errorCode"]) == (400, "USER_ERROR")
+    assert "already exists" in error(answer)["detail"]
+    assert len(client.rows("SELECT t.id FROM transaction t")) == 1
 
 
 # point 16

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from refund_pipeline.sandbox.netsuite import exchange
 from refund_pipeline.sandbox.netsuite.server import NetSuiteSandbox
 from refund_pipeline_tests.sandbox.netsuite_raw_client import (
     ORDER,
@@ -409,3 +410,32 @@ def test_the_metadata_name_the_properties_of_body_and_line(shared):
     line = properties["item"]["properties"]["items"]["items"]["properties"]
     assert "custcol_nst_gift_card_last4" in line
     assert properties["tranDate"]["format"] == "date"
+
+
+# point 7
+def test_a_body_above_the_limit_is_too_large(client, sandbox, monkeypatch):
+    monkeypatch.setattr(exchange, "BODY_LIMIT", len(json.dumps(refund())) - 1)
+    assert post_text(client, json.dumps(refund())).status_code == 413
+    assert sandbox.cash_refunds() == []
+
+
+# point 8
+@pytest.mark.parametrize("replaced", ["items", "item,taxDetails", "", "true"])
+def test_a_create_replaces_no_other_sublist(shared, replaced):
+    answer = shared.request("POST", f"record/v1/cashRefund?replace={replaced}", json=refund())
+    assert (answer.status_code, error(answer)["o:errorQueryParam"]) == (400, "replace")
+
+
+# point 11
+def test_the_metadata_mark_what_is_read_only_and_leave_out_what_is_not_there(shared):
+    headers = {"Accept": "application/schema+json"}
+    path = "record/v1/metadata-catalog/cashRefund"
+    properties = shared.get(path, headers=headers).json()["properties"]
+    read_only = {name for name, entry in properties.items() if entry.get("readOnly")}
+    assert {"id", "total", "taxTotal", "createdDate"} <= read_only
+    assert not {"externalId", "entity", "item"} & read_only
+    assert not {"paymentMethod", "undepFunds", "status"} & set(properties)
+    path = "record/v1/metadata-catalog?select=cashRefund"
+    swagger = shared.get(path, headers={"Accept": "application/swagger+json"}).json()
+    assert swagger["components"]["schemas"]["cashRefund"]["properties"] == properties
+    assert shared.get("record/v1/metadata-catalog/cashSales", headers=headers).status_code == 404

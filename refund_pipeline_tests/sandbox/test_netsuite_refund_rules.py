@@ -239,6 +239,14 @@ def test_a_refund_netsuite_would_pay_out_again_is_counted(client, sandbox):
     assert sandbox.audit.second_payouts == 2
 
 
+# point 32
+def test_a_refund_that_asks_for_a_check_is_paid_out_whatever_its_mode(client, sandbox):
+    client.post_refund(refund(refundCheck=True))
+    assert sandbox.audit.second_payouts == 1
+    [event] = client.rows("SELECT e.doc, e.amount FROM paymentevent e")
+    assert event == {"doc": sandbox.cash_refunds()[0].id, "amount": "12.5"}
+
+
 @pytest.mark.parametrize(
     "changes",
     [{}, {"handlingMode": None, "paymentOption": {"id": "1"}}, {"paymentOption": {"id": "5"}}],
