@@ -132,7 +132,7 @@ def _readable(netsuite: NetSuiteSetup, mapping: RefundMapping) -> Findings:
             yield warning(
                 AREA,
                 f"{name} cannot be read by SuiteQL, so posted refunds are compared without it",
-                f"give the role View access to {name} (its Access tab)",
+                f"on the Access tab of {name}, give the role a level for Search/Reporting too",
             )
 
 

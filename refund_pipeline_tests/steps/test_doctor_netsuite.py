@@ -419,7 +419,7 @@ WARNINGS: dict[str, Case] = {
         lambda it: setattr(it.netsuite.search, "hidden_fields", {"custbody_nst_refund_id"}),
         "NetSuite fields",
         "custbody_nst_refund_id cannot be read by SuiteQL",
-        "give the role View access to custbody_nst_refund_id",
+        "on the Access tab of custbody_nst_refund_id",
     ),
     "a default customer is for a subsidiary that is not used": (
         lambda it: it.mapping["default_customers"].update({"7": "501"}),
