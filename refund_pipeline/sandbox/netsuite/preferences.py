@@ -38,6 +38,7 @@ class Preferences:
     """Switches of one account.
 
     Without `preferred_form` a body has to name its form, which is the stricter guess.
+    With `schema_references` the catalogue describes lines in schemas of their own.
     `one_world` is a feature of the account: it stays as it was when the sandbox was made.
     """
 
@@ -46,4 +47,5 @@ class Preferences:
     language: Language = Language.ENGLISH
     future_dates: bool = True
     preferred_form: str | None = None
+    schema_references: bool = False
     one_world: bool = True
