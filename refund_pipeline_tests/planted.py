@@ -73,29 +73,33 @@ def shared_sandbox() -> Iterator[Sandbox]:
 
 
 @contextmanager
-def healthy(
-    sandbox: Sandbox, directory: Path, *, has_refund: bool = True, **account: Any
-) -> Iterator[Planted]:
-    """Set everything up with a NetSuite account of its own; `account` are its arguments.
+def account(*, has_refund: bool = True, **settings: Any) -> Iterator[NetSuiteSandbox]:
+    """Start a NetSuite account; `settings` are its arguments.
 
     With `has_refund` a cash refund was made by the pinned form, so that the form is seen in use.
     """
-    with NetSuiteSandbox(**account) as netsuite:
-        sandbox.netsuite = netsuite
-        home = directory / "home"
-        home.mkdir()
-        (home / "dagster.yaml").write_text("run_retries: { enabled: true }\n")
+    with NetSuiteSandbox(**settings) as netsuite:
         if has_refund:
             _post_one(netsuite)
-        environment = {
-            **sandbox.environment(),
-            "REFUNDS_MAPPING": str(directory / "mapping.yaml"),
-            "REFUNDS_LEDGER_URL": f"sqlite:///{directory / 'ledger.db'}",
-            "DAGSTER_HOME": str(home),
-        }
-        mapping = yaml.safe_load(EXAMPLE_MAPPING.read_text())
-        yield Planted(environment, mapping, netsuite, sandbox.newstore, directory)
-        sandbox.newstore.forbid()
+        yield netsuite
+
+
+@contextmanager
+def healthy(sandbox: Sandbox, directory: Path, netsuite: NetSuiteSandbox) -> Iterator[Planted]:
+    """Set everything up, with this NetSuite account."""
+    sandbox.netsuite = netsuite
+    home = directory / "home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text("run_retries: { enabled: true }\n")
+    environment = {
+        **sandbox.environment(),
+        "REFUNDS_MAPPING": str(directory / "mapping.yaml"),
+        "REFUNDS_LEDGER_URL": f"sqlite:///{directory / 'ledger.db'}",
+        "DAGSTER_HOME": str(home),
+    }
+    mapping = yaml.safe_load(EXAMPLE_MAPPING.read_text())
+    yield Planted(environment, mapping, netsuite, sandbox.newstore, directory)
+    sandbox.newstore.forbid()
 
 
 def wrong(findings: list[Finding]) -> list[Finding]:

@@ -8,8 +8,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from refund_pipeline.cli import main
+from refund_pipeline.sandbox.netsuite.server import NetSuiteSandbox
 from refund_pipeline.sandbox.sandbox import Sandbox
-from refund_pipeline_tests.planted import Planted, healthy, shared_sandbox
+from refund_pipeline_tests.planted import Planted, account, healthy, shared_sandbox
 
 
 @pytest.fixture(scope="module")
@@ -18,9 +19,16 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def netsuite() -> Iterator[NetSuiteSandbox]:
+    """Start an account that no test here changes."""
+    with account() as running:
+        yield running
+
+
 @pytest.fixture
-def planted(sandbox: Sandbox, tmp_path: Path) -> Iterator[Planted]:
-    with healthy(sandbox, tmp_path) as ready:
+def planted(sandbox: Sandbox, netsuite: NetSuiteSandbox, tmp_path: Path) -> Iterator[Planted]:
+    with healthy(sandbox, tmp_path, netsuite) as ready:
         yield ready
 
 

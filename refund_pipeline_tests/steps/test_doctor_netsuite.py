@@ -1,6 +1,7 @@
 """Mistakes in NetSuite, or in what the mapping says of it: each is found alone, with its cure."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from refund_pipeline.sandbox.netsuite.suiteql_switches import HiddenColumn
 from refund_pipeline.sandbox.sandbox import Sandbox
 from refund_pipeline.steps.doctor_findings import Finding, Verdict
 from refund_pipeline_tests.gateways.scripted_server import closed_port
-from refund_pipeline_tests.planted import Planted, healthy, shared_sandbox, wrong
+from refund_pipeline_tests.planted import Planted, account, healthy, shared_sandbox, wrong
 
 Plant: TypeAlias = Callable[[Planted], object]
 Case: TypeAlias = tuple[Plant, str, str, str]
@@ -34,8 +35,18 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def planted(sandbox: Sandbox, tmp_path: Path) -> Iterator[Planted]:
-    with healthy(sandbox, tmp_path) as ready:
+    with account() as netsuite, healthy(sandbox, tmp_path, netsuite) as ready:
         yield ready
+
+
+@contextmanager
+def new_account(sandbox: Sandbox, directory: Path, **settings: Any) -> Iterator[Planted]:
+    """Set everything up with an account nobody has posted to."""
+    with (
+        account(has_refund=False, **settings) as netsuite,
+        healthy(sandbox, directory, netsuite) as planted,
+    ):
+        yield planted
 
 
 def change(lists: str, internal_id: str, **changes: Any) -> Plant:
@@ -396,8 +407,8 @@ FIELDS: dict[str, tuple[dict[str, Any], str, str]] = {
 def test_a_property_that_is_missing_is_found_alone_and_with_its_cure(
     name: str, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    account, what, fix = FIELDS[name]
-    with healthy(sandbox, tmp_path, has_refund=False, **account) as planted:
+    settings, what, fix = FIELDS[name]
+    with new_account(sandbox, tmp_path, **settings) as planted:
         (found,) = wrong(planted.findings(monkeypatch))
     assert found.area == "NetSuite fields"
     assert what in found.what
@@ -522,7 +533,7 @@ def test_both_ways_to_log_in_are_healthy(planted: Planted, monkeypatch: pytest.M
 def test_an_account_nobody_posted_to_yet_has_one_warning(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with healthy(sandbox, tmp_path, has_refund=False) as planted:
+    with new_account(sandbox, tmp_path) as planted:
         (found,) = (one for one in planted.findings(monkeypatch) if one.verdict is not Verdict.OK)
     assert "custom_form" in found.what
 
@@ -530,7 +541,7 @@ def test_an_account_nobody_posted_to_yet_has_one_warning(
 def test_a_calendar_without_this_month_is_found(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with healthy(sandbox, tmp_path, has_refund=False) as planted:
+    with new_account(sandbox, tmp_path) as planted:
         planted.netsuite.master_data.remove_period(this_month(planted))
         (found,) = wrong(planted.findings(monkeypatch))
     assert "there is no accounting period for" in found.what
@@ -560,7 +571,7 @@ def test_a_field_search_fails_on_is_no_outage(
 def test_an_account_without_subsidiaries_is_told(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with healthy(sandbox, tmp_path, has_refund=False, one_world=False) as planted:
+    with new_account(sandbox, tmp_path, one_world=False) as planted:
         (found,) = wrong(planted.findings(monkeypatch))
     assert "a cash refund has no property subsidiary" in found.what
 

@@ -7,10 +7,11 @@ from typing import TypeAlias
 
 import pytest
 
+from refund_pipeline.sandbox.netsuite.server import NetSuiteSandbox
 from refund_pipeline.sandbox.sandbox import Sandbox
 from refund_pipeline.steps.doctor_findings import Verdict
 from refund_pipeline_tests.gateways.scripted_server import closed_port
-from refund_pipeline_tests.planted import Planted, healthy, shared_sandbox, wrong
+from refund_pipeline_tests.planted import Planted, account, healthy, shared_sandbox, wrong
 
 Plant: TypeAlias = Callable[[Planted], object]
 
@@ -21,9 +22,16 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def netsuite() -> Iterator[NetSuiteSandbox]:
+    """Start an account that no test here changes."""
+    with account() as running:
+        yield running
+
+
 @pytest.fixture
-def planted(sandbox: Sandbox, tmp_path: Path) -> Iterator[Planted]:
-    with healthy(sandbox, tmp_path) as ready:
+def planted(sandbox: Sandbox, netsuite: NetSuiteSandbox, tmp_path: Path) -> Iterator[Planted]:
+    with healthy(sandbox, tmp_path, netsuite) as ready:
         yield ready
 
 
