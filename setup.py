@@ -25,7 +25,7 @@ setup(
         "dagster-aws>=0.29,<0.30",  # S3 compute logs, secrets, ECS launcher for deployments on AWS
         "boto3>=1.40",  # the landing bucket
         "requests>=2.32",  # NewStore and NetSuite
-        "urllib3>=2.2",  # what requests sends with; its errors say whether anything was sent
+        "urllib3>=2.6.3",  # what requests sends with; older ones unpack a bomb at once
         "pandas>=2.2",  # reports for people; never imported on the run path
         "sqlalchemy>=2.0,<2.1",  # the ledger
         "alembic>=1.13",  # the ledger's migrations

@@ -7,7 +7,6 @@ token. Redirects are not followed, so that credentials never leave for another h
 import json
 import ssl
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -19,9 +18,9 @@ from urllib.parse import urlsplit
 import requests
 import stamina
 import urllib3
-from requests.adapters import HTTPAdapter
 
 from refund_pipeline.domain.errors import Misconfigured, PipelineError, Unavailable
+from refund_pipeline.gateways.http_session import new_session
 
 CONNECT_SECONDS = 5.0
 _RETRIED = frozenset({429, 500, 502, 503, 504})
@@ -82,12 +81,8 @@ class Http:
         self._system = system
         self._read_seconds = read_seconds
         self._policy = policy or RetryPolicy()
-        self._session = requests.Session()
-        self._session.auth = _unchanged  # else a ~/.netrc entry would replace Authorization
+        self._session = new_session(connections=connections)
         self._session.headers["User-Agent"] = _USER_AGENT
-        adapter = HTTPAdapter(pool_maxsize=connections, max_retries=0)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
         self._lock = threading.Lock()
         self._requests_made = 0
 
@@ -118,7 +113,6 @@ class Http:
         """
         with self._lock:
             self._requests_made += 1
-        deadline = time.monotonic() + self._read_seconds * 2
         try:
             with self._session.request(
                 method,
@@ -131,8 +125,7 @@ class Http:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                content = _content(response, deadline=deadline)
-                return _answer(response.status_code, response.headers, content)
+                return _answer(response.status_code, response.headers, _content(response))
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             what = f"{self._system} gave no answer ({type(error).__name__})"
             raise NoAnswer(what, sent=not _never_sent(error)) from None
@@ -215,10 +208,19 @@ def retry_after(answer: Answer) -> float | None:
     value = answer.headers.get("Retry-After", "").strip()
     if value.isdecimal():
         return min(float(value), _LONGEST_PAUSE)
-    until, answered = _http_date(value), _http_date(answer.headers.get("Date", ""))
+    until, answered = http_date(value), http_date(answer.headers.get("Date", ""))
     if until is None or answered is None:
         return None
     return min(max((until - answered).total_seconds(), 0.0), _LONGEST_PAUSE)
+
+
+def http_date(text: str) -> datetime | None:
+    """Return the moment of a header like `Date`, or None for what is no date."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def exact_json(value: object, *, indent: str = "") -> str:
@@ -244,22 +246,10 @@ def exact_json(value: object, *, indent: str = "") -> str:
     return json.dumps(value)
 
 
-def _http_date(text: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-
-
 def _pause(error: Exception) -> bool | float:
     if not isinstance(error, _TryAgainError):
         return False
     return error.pause if error.pause is not None else True
-
-
-def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 def _signed_by(
@@ -272,12 +262,11 @@ def _signed_by(
     return _authorise
 
 
-def _content(response: requests.Response, *, deadline: float) -> bytes:
+def _content(response: requests.Response) -> bytes:
     content = bytearray()
-    # read1 returns what has arrived: a body that drips in meets the deadline before its end.
     while chunk := response.raw.read1(256 * 1024, decode_content=True):
         content += chunk
-        if len(content) > _LARGEST_BODY or time.monotonic() > deadline:
+        if len(content) > _LARGEST_BODY:
             raise requests.exceptions.ChunkedEncodingError("the answer does not end")
     return bytes(content)
 

@@ -145,7 +145,8 @@ class LandingBucket:
             sorted_at = None
         landed_at = sorted_at if match else None
         return LandedObject(
-            key=row["Key"],
+            # No database holds NUL in text; a key that has one is a stray, and strays are not read.
+            key=row["Key"].replace("\x00", "\u2400"),
             etag=row["ETag"].strip('"'),
             size=row["Size"],
             last_modified=row["LastModified"].astimezone(timezone.utc),

@@ -30,7 +30,7 @@ from refund_pipeline.gateways.http import (
 from refund_pipeline.gateways.netsuite_auth import Authenticator, services_url
 from refund_pipeline.gateways.netsuite_outcomes import outcome
 from refund_pipeline.gateways.netsuite_records import body, record_from_json, record_from_rows
-from refund_pipeline.gateways.netsuite_suiteql import QueryRefused, Row, SuiteQL
+from refund_pipeline.gateways.netsuite_suiteql import QueryRefused, Row, SuiteQL, column
 
 _READ_SECONDS = 90.0
 _CASH_REFUND = "/record/v1/cashRefund"
@@ -195,7 +195,7 @@ class NetSuite(Erp):
         except QueryRefused:
             return frozenset()  # hidden from the role: NetSuite itself refuses what does not fit
         closed = [
-            (date.fromisoformat(row["startdate"]), date.fromisoformat(row["enddate"]))
+            (_date(row, "startdate"), _date(row, "enddate"))
             for row in rows
             if "T" in {row.get("closed"), row.get("arlocked"), row.get("alllocked")}
         ]
@@ -204,8 +204,11 @@ class NetSuite(Erp):
     def ours(self, prefix: str, *, start: date, end: date) -> Mapping[str, str]:
         """Return the cash refunds under our prefix, page by page of ids (contract suiteql 8d)."""
         params = [start.isoformat(), (end + timedelta(days=1)).isoformat(), f"{prefix}%"]
-        rows = self._suiteql.rows("listing our refunds in NetSuite", _OURS, params, key=["id"])
-        return {row["externalid"]: row["id"] for row in rows if row.get("voided") != "T"}
+        doing = "listing our refunds in NetSuite"
+        rows = self._suiteql.rows(doing, _OURS, params, key=["id"])
+        return {
+            column(doing, row, "externalid"): row["id"] for row in rows if row.get("voided") != "T"
+        }
 
     def post(self, transaction: RefundTransaction) -> PostOutcome:
         """Create one cash refund; a write that may have been executed is not repeated here."""
@@ -281,6 +284,14 @@ def _origin(row: Row) -> Origin:
         class_id=row.get("class"),
         total=_magnitude(row.get("foreigntotal")),
     )
+
+
+def _date(row: Row, name: str) -> date:
+    doing = "reading NetSuite's periods"
+    try:
+        return date.fromisoformat(column(doing, row, name))
+    except ValueError:
+        raise Unavailable(f"{doing}: a {name} is no date; a later run tries again") from None
 
 
 def _magnitude(text: str | None) -> Decimal | None:

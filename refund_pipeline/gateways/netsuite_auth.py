@@ -8,10 +8,9 @@ import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
 
 from refund_pipeline.domain.errors import Misconfigured
-from refund_pipeline.gateways.http import Answer, Sign, checked_base_url
+from refund_pipeline.gateways.http import Answer, Sign, checked_base_url, http_date
 from refund_pipeline.gateways.netsuite_circuit import Circuit
 
 SERVICES = "/services/rest"
@@ -114,10 +113,10 @@ class Authenticator(ABC):
 
 def clock_difference(answer: Answer, now: float) -> str:
     """Say by how much this machine's clock differs from the `Date` of an answer; mostly nothing."""
-    try:
-        skew = now - parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
-    except ValueError:
+    answered = http_date(answer.headers.get("Date", ""))
+    if answered is None:
         return ""
+    skew = now - answered.timestamp()
     if abs(skew) < _MOST_SKEW:
         return ""
     return (

@@ -4,6 +4,7 @@ The token is cached, renewed a minute early, and by one thread for all. PyJWT an
 imported when the first token is asked for.
 """
 
+import re
 import threading
 import time
 import uuid
@@ -32,6 +33,8 @@ _RENEW_EARLY = 60.0
 _SHORTEST_RSA = 3072
 _EC_ALGORITHMS = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 _KNOWN_ERRORS = frozenset({"invalid_grant", "invalid_request", "invalid_client"})
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+"""What can stand in a header."""
 _OK = 200
 
 
@@ -167,14 +170,14 @@ class OAuth2ClientCredentials(Authenticator):
 def _token_of(answer: Answer) -> tuple[str, float]:
     document = answer.document if isinstance(answer.document, dict) else {}
     token, life = document.get("access_token"), document.get("expires_in", 3600)
-    if answer.status == _OK and isinstance(token, str) and token:
+    if answer.status == _OK and isinstance(token, str) and _TOKEN.fullmatch(token):
         return token, float(str(life)) if str(life).isdecimal() else 3600.0
     if 400 <= answer.status < 500:  # noqa: PLR2004
-        code = document.get("error")
+        error = document.get("error")
+        code = error if isinstance(error, str) and error in _KNOWN_ERRORS else "no code"
         raise Misconfigured(
-            f"NetSuite refuses the credentials ({answer.status}, "
-            f"{code if code in _KNOWN_ERRORS else 'no code'}); check client id, certificate id, "
-            "key, role and the clock of this machine"
+            f"NetSuite refuses the credentials ({answer.status}, {code}); check client id, "
+            "certificate id, key, role and the clock of this machine"
         )
     raise Unavailable(
         f"NetSuite's token endpoint answered {answer.status}; a later run tries again"

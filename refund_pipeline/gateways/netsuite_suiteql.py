@@ -4,6 +4,7 @@ What is asked is in `netsuite.py`; only columns that exist over REST are used th
 suiteql 1).
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
@@ -45,13 +46,12 @@ class SuiteQL:
         while True:
             items, more = self._page(doing, text, [*params, *_bound(after)])
             rows = [_row(item) for item in items]
+            if not all(_NUMBER.fullmatch(row.get(name, "")) for row in rows for name in key):
+                raise Unavailable(f"{doing}: NetSuite's rows have no {' and '.join(key)}")
             yield from rows
             if not more:
                 return
-            try:
-                after = [rows[-1][name] for name in key]
-            except KeyError:
-                raise Unavailable(f"{doing}: NetSuite's rows have no {key[0]}") from None
+            after = [rows[-1][name] for name in key]
 
     def _page(self, doing: str, query: str, params: Sequence[str]) -> tuple[Sequence[object], bool]:
         answer = self._read(
@@ -79,6 +79,19 @@ class SuiteQL:
             yield from self.rows(doing, query.replace("{values}", marks), batch, key=key)
 
 
+def column(doing: str, row: Row, name: str) -> str:
+    """Return a value that every row of a query has.
+
+    Raises:
+        Unavailable: this one has none.
+    """
+    value = row.get(name)
+    if value is None:
+        raise Unavailable(f"{doing}: a row of NetSuite has no {name}; a later run tries again")
+    return value
+
+
+_NUMBER = re.compile(r"\d{1,18}", re.ASCII)
 _AFTER_ONE = "t.id > ?"
 _AFTER_TWO = "(t.id > ? OR (t.id = ? AND tl.id > ?))"
 

@@ -259,6 +259,15 @@ def test_every_key_is_read_or_shown_as_a_stray_once(ledger: Ledger) -> None:
     assert sum(one.rejected for one in totals) == len(seen)
 
 
+def test_a_key_with_nul_is_a_stray_a_database_can_hold(ledger: Ledger) -> None:
+    store = FakeS3()
+    store.put(f"{BASE}{NOON_MS}-data-x\x00.export", event_line(1).encode())
+    totals = read(store, ledger)
+    (rejected,) = ledger.rejected_lines(DAY)
+    assert (totals.strays, totals.events) == (1, 0)
+    assert rejected.key == f"{BASE}{NOON_MS}-data-x\u2400.export"
+
+
 def test_a_key_outside_the_tenant_is_never_read(ledger: Ledger) -> None:
     store = FakeS3()
     for key in ("events/rival/", "events/demo2/", "events/", "", "events/demo/../rival/"):
