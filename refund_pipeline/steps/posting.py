@@ -33,7 +33,7 @@ from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline.gateways.ledger.rows import PostingWork
 from refund_pipeline.steps.pace import Pace
 
-_UNCLEAR_IN_A_ROW = 3
+_UNCLEAR_IN_A_ROW = 5
 """So many writes in a row without a clear answer are an outage, not bad luck."""
 _BUSY_TRIES = 6
 _SETTLE_PAUSE = 2.0
@@ -236,7 +236,12 @@ class _Batch:
 
     def _settle(self, tasks: Sequence[_Task]) -> list[_Task]:
         """Look each up; return what is certainly not there and may be written again."""
-        missing = [task for task in tasks if not self._looked_up(task)]
+        if not tasks:
+            return []
+        # Most are in the index already; what it does not show is asked of the ERP one by one.
+        shown = self._erp.find([one.external_id for task in tasks for one in task.missing])
+        unsettled = [task for task in tasks if not self._found(task, shown, "already posted")]
+        missing = [task for task in unsettled if not self._looked_up(task)]
         if not missing:
             return []
         self._around.sleep(_SETTLE_PAUSE)

@@ -184,7 +184,7 @@ def test_an_outage_is_noticed_after_a_few_unclear_answers(tmp_path, clock) -> No
     ledger, erp = ready_ledger(tmp_path, 20, clock), FakeErp(["lost"] * 20)
     with pytest.raises(Unavailable, match="in a row"):
         post(ledger, erp, clock, concurrency=1)
-    assert erp.posts == 3
+    assert erp.posts == 5
     erp.scripts.clear()
     post(ledger, erp, clock)
     assert statuses(ledger) == {"posted": 20}
