@@ -96,6 +96,7 @@ def test_a_cash_sale_cannot_become_anything(client, sandbox, target):
     source = f"cashSale/{sell(sandbox)}"
     answer = transform(client, source, lines(GOODWILL), "?replace=item", target=target)
     assert (answer.status_code, sandbox.cash_refunds()) == (400, [])
+    assert "cannot be transformed" in error(answer)["detail"]
 
 
 # point 27
@@ -103,6 +104,7 @@ def test_a_sales_order_cannot_become_a_cash_refund(client, sandbox):
     source = f"salesOrder/{order_of(sandbox)}"
     answer = transform(client, source, lines(GOODWILL), "?replace=item")
     assert (answer.status_code, sandbox.cash_refunds()) == (400, [])
+    assert "cannot be transformed" in error(answer)["detail"]
 
 
 # point 27
