@@ -26,6 +26,7 @@ from refund_pipeline.domain.outcomes import (
 from refund_pipeline.domain.transactions import Origin, RefundTransaction
 from refund_pipeline.gateways.netsuite import NetSuite
 from refund_pipeline.sandbox.netsuite.ledger import TransactionType
+from refund_pipeline.sandbox.netsuite.preferences import TaxProfile
 from refund_pipeline.sandbox.netsuite.records import StoredCashRefund
 from refund_pipeline.sandbox.netsuite.server import NetSuiteSandbox
 from refund_pipeline_tests.fakes import DAY, transaction
@@ -505,3 +506,38 @@ def test_our_records_of_some_days_are_listed_by_prefix(own_sandbox):
     assert set(found.values()) == {records_of(own_sandbox, refund)[0].id for refund in refunds}
     before = DAY - timedelta(days=1)
     assert netsuite.ours("apz-", start=before, end=before) == {}
+
+
+# Every kind of account, either way to authenticate, either posting model
+
+
+@pytest.mark.parametrize("tax", list(TaxProfile))
+@pytest.mark.parametrize("model", ["payment_lines", "header"])
+def test_what_is_posted_reads_back_equal_in_every_kind_of_account(own_sandbox, auth, tax, model):
+    own_sandbox.preferences.tax = tax
+    netsuite = netsuite_of(own_sandbox, auth, custom_fields=(*FIELDS, "paymentoption"))
+    refund = sold(own_sandbox)
+    if model == "header":
+        refund = in_header(refund)
+    for record in refund.records:
+        assert isinstance(netsuite.post(record), Posted)
+        by_address = netsuite.look_up(record.external_id)
+        assert by_address is not None
+        assert differences(record, by_address) == ()
+    found = netsuite.find(refund.possible_ids)
+    assert [one for _, one in found_records(refund, found)] == list(refund.records)
+
+
+@pytest.mark.parametrize("tax", list(TaxProfile))
+def test_a_tax_that_an_item_adds_is_seen_when_it_is_read_back(own_sandbox, tax):
+    own_sandbox.preferences.tax = tax
+    taxed = replace(own_sandbox.master_data.items["9001"], taxable=True)
+    own_sandbox.master_data.put(taxed)
+    netsuite = netsuite_of(own_sandbox)
+    refund = sold(own_sandbox)
+    assert isinstance(netsuite.post(refund), Posted)
+    for record in (
+        netsuite.find([refund.external_id])[refund.external_id],
+        netsuite.look_up(refund.external_id),
+    ):
+        assert "lines" in "; ".join(differences(refund, record))
