@@ -110,6 +110,7 @@ class Http:
 
         Raises:
             NoAnswer: no complete answer arrived.
+            Misconfigured: the certificates to check the other side with cannot be read.
         """
         with self._lock:
             self._requests_made += 1

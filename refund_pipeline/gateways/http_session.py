@@ -14,6 +14,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from refund_pipeline.domain.errors import Misconfigured
+
 if TYPE_CHECKING:
     import socket
 
@@ -85,6 +87,15 @@ class _EndingAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+
+    def cert_verify(self, *args: Any, **options: Any) -> None:
+        try:
+            super().cert_verify(*args, **options)  # type: ignore[no-untyped-call]
+        except OSError:
+            raise Misconfigured(
+                "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names no file of certificates; correct it,"
+                " or remove it to trust the usual authorities"
+            ) from None
 
     def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
         manager = super().proxy_manager_for(*args, **options)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _BUCKET = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,253}[a-zA-Z0-9]", re.ASCII)
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _SERVER_ERROR = 500
 _BUSY_CODES = frozenset(
     {
@@ -55,6 +56,9 @@ def new_client(
 
     Timeouts are short, and botocore makes so many attempts of a request. Servers other than AWS get
     path-style addresses, because `bucket.minio` or `bucket.localhost` seldom resolves.
+
+    Raises:
+        Misconfigured: the endpoint is no URL, or plain http to another machine.
     """
     import boto3
     from botocore.config import Config
@@ -64,8 +68,16 @@ def new_client(
         read_timeout=read_seconds,
         retries={"mode": "standard", "total_max_attempts": attempts},
     )
-    client = boto3.client("s3", config=options)
-    host = urlsplit(client.meta.endpoint_url).hostname or ""
+    try:
+        client = boto3.client("s3", config=options)
+        endpoint = urlsplit(client.meta.endpoint_url)
+    except ValueError:
+        raise Misconfigured("AWS_ENDPOINT_URL is no URL") from None
+    host = endpoint.hostname or ""
+    if endpoint.scheme != "https" and host not in _LOOPBACK:
+        raise Misconfigured(
+            "AWS_ENDPOINT_URL must be an https:// URL (http:// is for loopback only)"
+        )
     if host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
         return client
     return boto3.client("s3", config=options.merge(Config(s3={"addressing_style": "path"})))
