@@ -55,7 +55,7 @@ class NetSuiteSetup:
         """Return the status with which NetSuite refuses to show a record type; None if it does not.
 
         A list shows ids only. One record is opened too, since REST opens it as if for editing
-        (contract 1.5); only its id is asked for.
+        (contract 1.5); only its number is asked for.
 
         Raises:
             Misconfigured: the credentials are refused; nothing must be sent with them again.
@@ -65,7 +65,7 @@ class NetSuiteSetup:
         answer = self._read(doing, "GET", f"/record/v1/{record}", params={"limit": "1"})
         if answer.status == _OK and (shown := _objects(_object(answer.document).get("items"))):
             path = f"/record/v1/{record}/{shown[0].get('id')}"
-            answer = self._read(doing, "GET", path, params={"fields": "id"})
+            answer = self._read(doing, "GET", path, params={"fields": "tranId"})
         return None if answer.status == _OK else answer.status
 
     def properties(self, record: str) -> Properties:

@@ -89,7 +89,7 @@ def test_a_record_the_role_may_list_but_not_open_is_refused(
     server.say(json_reply({"items": [{"id": "77"}]}), error_reply(403, "INSUFFICIENT_PERMISSION"))
     assert scripted.refusal_of("cashSale") == 403
     assert server.seen[1].path.endswith("/cashSale/77")
-    assert server.seen[1].query == {"fields": "id"}, "nothing of a customer is asked for"
+    assert server.seen[1].query == {"fields": "tranId"}, "nothing of a customer is asked for"
 
 
 def test_an_account_that_does_not_answer_is_unavailable(
