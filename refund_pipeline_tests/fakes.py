@@ -205,6 +205,13 @@ class FakeErp(Erp):
         self._requests += 1
         return {key: self.records[key] for key in external_ids if key in self.records}
 
+    def find_by_field(self, field: str, values: Sequence[str]) -> Mapping[str, Sequence[ErpRecord]]:
+        self._requests += 1
+        return {
+            value: [one for one in self.records.values() if (field, value) in one.custom]
+            for value in values
+        }
+
     def look_up(self, external_id: str) -> ErpRecord | None:
         self._requests += 1
         self.look_ups += 1

@@ -89,6 +89,9 @@ def differences(transaction: RefundTransaction, record: ErpRecord) -> tuple[str,
     actual = sorted((line.item, line.amount) for line in record.lines)
     if wanted != actual:
         found.append(f"lines {_lines(actual)} instead of {_lines(wanted)}")
+    is_ours = record.external_id.lower() == transaction.external_id
+    if is_ours and record.tran_date not in {None, transaction.business_date}:
+        found.append(f"dated {record.tran_date} instead of {transaction.business_date}")
     options = [value for name, value in record.custom if name == PAYMENT_OPTION]
     if transaction.payment_option and any(v != transaction.payment_option for v in options):
         found.append(f"payment option {options[0]} instead of {transaction.payment_option}")

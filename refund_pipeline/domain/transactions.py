@@ -103,6 +103,11 @@ class RefundTransaction:
         )
 
     @property
+    def refund_id_field(self) -> str | None:
+        """The custom field that holds the refund id; None where the mapping has none."""
+        return next((name for name, value in self.custom_fields if value == self.refund_id), None)
+
+    @property
     def possible_ids(self) -> tuple[str, ...]:
         """Every external id this refund may have in the ERP, whatever posting model wrote it.
 

@@ -26,6 +26,14 @@ class Erp(ABC):
         """Return the record with this external id from the ERP itself, not from an index."""
 
     @abstractmethod
+    def find_by_field(self, field: str, values: Sequence[str]) -> Mapping[str, Sequence[ErpRecord]]:
+        """Return the cash refunds whose `field` of the body holds one of `values`, by value.
+
+        A script of the ERP can take a record's external id away; this finds it all the same.
+        Nothing where the field cannot be searched.
+        """
+
+    @abstractmethod
     def origins(
         self, order_numbers: Sequence[str], *, fields: Sequence[str]
     ) -> Mapping[str, Sequence[Origin]]:

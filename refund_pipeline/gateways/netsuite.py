@@ -120,6 +120,23 @@ class NetSuite(Erp):
                 found[key] = record
         return found
 
+    def find_by_field(self, field: str, values: Sequence[str]) -> Mapping[str, Sequence[ErpRecord]]:
+        """Return cash refunds by a custom field of their body."""
+        name = _checked_field(field)
+        condition = f"t.type = 'CashRfnd' AND t.{name} IN ({{values}})"
+        query = _FIND.replace("t.externalid IN ({values})", condition)
+        query = query.replace("{custom}", f"t.{name}, ")
+        doing = "looking refunds up in NetSuite by their own id"
+        try:
+            rows = list(self._suiteql.batched(doing, query, values, key=["id", "lineid"]))
+        except QueryRefused:
+            return {}
+        found: dict[str, list[ErpRecord]] = {}
+        for _, group in groupby(sorted(rows, key=_record_order), key=lambda row: row["id"]):
+            record = record_from_rows(list(group), custom_fields=[name])
+            found.setdefault(dict(record.custom)[name], []).append(record)
+        return found
+
     def _find_rows(self, external_ids: Sequence[str], fields: Sequence[str]) -> list[Row]:
         query = _FIND.replace("{custom}", "".join(f"t.{name}, " for name in fields))
         return list(

@@ -24,6 +24,7 @@ from refund_pipeline.domain.outcomes import (
     PostOutcome,
     Refused,
     Uncertain,
+    differences,
     found_records,
 )
 from refund_pipeline.domain.retry_policy import next_attempt
@@ -245,7 +246,25 @@ class _Batch:
         if not missing:
             return []
         self._around.sleep(_SETTLE_PAUSE)
-        return [task for task in missing if not self._looked_up(task)]
+        again = [task for task in missing if not self._looked_up(task)]
+        return [task for task in again if not self._found_by_field(task)]
+
+    def _found_by_field(self, task: _Task) -> bool:
+        """Look for a record whose external id was taken away, before it is written again."""
+        field = task.work.transaction.refund_id_field
+        if field is None:
+            return False
+        found = self._erp.find_by_field(field, [task.refund_id]).get(task.refund_id, ())
+        others = [record for record in found if record.erp_id not in task.there.values()]
+        by_id = {
+            ours.external_id: record
+            for record in others
+            for ours in task.missing
+            if not differences(ours, record)
+        }
+        if others and not by_id:  # it is this refund's and not equal: a person decides
+            by_id = {task.missing[0].external_id: others[0]}
+        return self._found(task, by_id, "already posted")
 
     def _looked_up(self, task: _Task) -> bool:
         """Settle one by looking it up; False while nothing is found for an unanswered write."""

@@ -541,3 +541,20 @@ def test_a_tax_that_an_item_adds_is_seen_when_it_is_read_back(own_sandbox, tax):
         netsuite.look_up(refund.external_id),
     ):
         assert "lines" in "; ".join(differences(refund, record))
+
+
+def test_a_refund_whose_external_id_a_script_took_away_is_found_by_its_own_id(own_sandbox):
+    own_sandbox.scripts.before_submit(lambda draft: replace(draft, external_id=None))
+    netsuite = netsuite_of(own_sandbox)
+    refund = sold(own_sandbox)
+    outcome = netsuite.post(refund)
+    assert isinstance(outcome, Posted)
+    assert netsuite.find(refund.possible_ids) == {}
+    field = refund.refund_id_field
+    assert field is not None
+    found = netsuite.find_by_field(field, [refund.refund_id, "another"])
+    assert set(found) == {refund.refund_id}
+    (record,) = found[refund.refund_id]
+    assert record.erp_id == outcome.erp_id
+    assert differences(refund, record) == ()
+    assert netsuite.find_by_field("custbody_no_such_field", [refund.refund_id]) == {}

@@ -333,3 +333,24 @@ def test_a_busy_erp_is_asked_by_fewer_at_once(tmp_path, clock) -> None:
     post(ledger, erp, clock, concurrency=4)
     assert statuses(ledger) == {"posted": 30}
     assert len(erp.created) == 30
+
+
+def test_a_record_that_lost_its_external_id_is_found_by_its_refund_and_not_written_again(
+    tmp_path, clock
+) -> None:
+    ledger, erp = ready_ledger(tmp_path, 1, clock), FakeErp(["dropped"])
+    lost = replace(record_of(transaction(0), "77"), external_id="")
+    erp.records["somewhere else"] = lost
+    post(ledger, erp, clock)
+    row = ledger.refund(refund_id(0))
+    assert (row.status, row.erp_id, erp.posts) == ("posted", "77", 1)
+
+
+def test_a_record_that_lost_its_external_id_and_differs_is_held(tmp_path, clock) -> None:
+    ledger, erp = ready_ledger(tmp_path, 1, clock), FakeErp(["dropped"])
+    there = record_of(transaction(0), "77")
+    changed = replace(there, external_id="", lines=(RecordLine("9001", Decimal("1.00")),))
+    erp.records["somewhere else"] = changed
+    post(ledger, erp, clock)
+    row = ledger.refund(refund_id(0))
+    assert (row.status, row.reason, erp.posts) == ("held", "conflicting_erp_record", 1)

@@ -265,7 +265,7 @@ def test_writes_carried_out_after_they_were_given_up_are_one_record_each(
     sandbox, clock, tmp_path
 ) -> None:
     """What is looked up in vain and written again meets the first write when that is done."""
-    refunds = [sold(sandbox, number) for number in range(2)]
+    refunds = [sold(sandbox, number) for number in range(3)]
     ledger = ledger_of(refunds, tmp_path, clock)
     netsuite = netsuite_of(sandbox, read_seconds=0.4)
     sandbox.scripts.seconds = 5.0
