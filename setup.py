@@ -59,6 +59,7 @@ setup(
             "requests-oauthlib>=2.0",  # another one
             "mypy>=1.13",
             "ruff>=0.8",
+            "detect-secrets>=1.5",  # `make audit` looks for secrets in what git tracks
             "types-PyYAML",
             "types-requests",
             "boto3-stubs[s3]",
