@@ -22,6 +22,7 @@ from refund_pipeline.orchestration.subscription import (
     watch_subscription_hourly,
 )
 
+_LAUNCH_OPTIONS = "options"
 EARLIEST_DAY = date(2025, 1, 1)
 """Where partitions begin while REFUNDS_START_DATE is not set; nothing runs by itself then."""
 
@@ -43,9 +44,29 @@ def build_definitions(**overrides: object) -> dg.Definitions:
         jobs=[job, watch_subscription],
         sensors=[landing_bucket_sensor, outstanding_refunds_sensor],
         schedules=[close_landing_day, watch_subscription_hourly],
-        resources={**resources, **overrides},
+        resources={name: _fixed(name, one) for name, one in {**resources, **overrides}.items()},
         executor=dg.in_process_executor,
     )
+
+
+def _fixed(name: str, resource: object) -> object:
+    """Take away what a run's configuration could change of a resource, but the launch options.
+
+    Else whoever may launch a run could send our credentials to a host of theirs, and read every
+    environment variable through an error message.
+    """
+    if name == _LAUNCH_OPTIONS or not isinstance(resource, dg.ConfigurableResource):
+        return resource
+    values = {field: getattr(resource, field) for field in type(resource).model_fields}
+    return resource.get_resource_definition().configured(
+        {field: _setting(value) for field, value in values.items()}
+    )
+
+
+def _setting(value: object) -> object:
+    """Write a field as Dagster's configuration does: a variable stays one until a run asks."""
+    variable = getattr(value, "env_var_name", None)  # of EnvVar, and of what EnvVar.int returns
+    return value if variable is None else {"env": variable}
 
 
 defs = build_definitions()
