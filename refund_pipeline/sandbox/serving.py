@@ -10,6 +10,8 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+_TICK = 0.1
+
 
 class _AbortableProtocol(H11Protocol):
     """Gives the app `scope["extensions"]["sandbox.abort"]`, which resets the connection."""
@@ -23,6 +25,33 @@ class _AbortableProtocol(H11Protocol):
             await app(scope, receive, send)
 
         self.app = with_abort
+
+
+class _PromptServer(uvicorn.Server):
+    """Ends as soon as it is asked to; uvicorn itself looks every tenth of a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._asked = threading.Event()
+        self._wake: Callable[[], object] = lambda: None
+
+    async def main_loop(self) -> None:
+        """Serve until stopped; ticks keep the Date header right."""
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._wake = lambda: loop.call_soon_threadsafe(stopping.set)
+        ticks = 0
+        while not (self._asked.is_set() or await self.on_tick(ticks)):
+            ticks += 1
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(stopping.wait(), _TICK)
+
+    def stop(self) -> None:
+        """Ask it to end."""
+        self.should_exit = True
+        self._asked.set()
+        with contextlib.suppress(RuntimeError):  # its loop has ended already
+            self._wake()
 
 
 async def drop_connection(scope: Scope) -> None:
@@ -42,7 +71,7 @@ class LoopbackServer:
         config = uvicorn.Config(
             app, http=_AbortableProtocol, log_level="warning", access_log=False, lifespan="off"
         )
-        self._server = uvicorn.Server(config)
+        self._server = _PromptServer(config)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True
         )
@@ -60,7 +89,7 @@ class LoopbackServer:
 
     def stop(self) -> None:
         """Stop serving and wait for the thread."""
-        self._server.should_exit = True
+        self._server.stop()
         if self._thread.is_alive():
             self._thread.join(timeout=10)
         self._socket.close()
