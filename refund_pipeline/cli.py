@@ -5,23 +5,63 @@ from pathlib import Path
 
 import click
 
+from refund_pipeline.commands import environment
+from refund_pipeline.commands.completion import completion
 from refund_pipeline.commands.doctor import doctor
+from refund_pipeline.commands.endings import Commands
+from refund_pipeline.commands.init import init
+from refund_pipeline.commands.listing import list_refunds
+from refund_pipeline.commands.mapping import mapping
+from refund_pipeline.commands.metrics import metrics
 from refund_pipeline.commands.newstore import newstore
+from refund_pipeline.commands.plan import plan
 from refund_pipeline.commands.receiver import receiver
 from refund_pipeline.commands.reconcile import reconcile
+from refund_pipeline.commands.rejected import rejected
 from refund_pipeline.commands.release import release
+from refund_pipeline.commands.report import report
+from refund_pipeline.commands.resolve import resolve, retry
+from refund_pipeline.commands.show import show
+from refund_pipeline.commands.status import status
+from refund_pipeline.commands.watch import watch
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def main() -> None:
-    """NewStore appeasement refunds into NetSuite, exactly once."""
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show the trace of an error, not only its sentence.")
+@click.option(
+    "--env-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Read variables from this file, like the .env of init; what is set already stays.",
+)
+def main(*, debug: bool, env_file: Path | None) -> None:
+    """NewStore appeasement refunds into NetSuite, exactly once.
+
+    Exit codes: 0 it is as it should be, 1 it is not, 2 wrong usage, 3 nothing is known because
+    another system or a setting cannot be used, 4 a defect. With --json the answer is JSON.
+    """
+    del debug  # `endings.py` asks the context
+    if env_file is not None:
+        environment.read_file(env_file)
 
 
+main.add_command(completion)
 main.add_command(doctor)
+main.add_command(list_refunds)
+main.add_command(init)
+main.add_command(mapping)
+main.add_command(metrics)
 main.add_command(newstore)
+main.add_command(plan)
 main.add_command(receiver)
 main.add_command(reconcile)
+main.add_command(rejected)
 main.add_command(release)
+main.add_command(report)
+main.add_command(resolve)
+main.add_command(retry)
+main.add_command(show)
+main.add_command(status)
+main.add_command(watch)
 
 
 @main.command()

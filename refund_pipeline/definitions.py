@@ -9,8 +9,17 @@ from datetime import date
 import dagster as dg
 
 from refund_pipeline.orchestration.assets import build_assets
+from refund_pipeline.orchestration.backfills import backfill_report_sensor
+from refund_pipeline.orchestration.decisions import release_rejected_lines, resolve_refund
+from refund_pipeline.orchestration.history import landed_history_sensor
 from refund_pipeline.orchestration.jobs import sync_refunds_job
+from refund_pipeline.orchestration.lost_runs import lost_runs_sensor
 from refund_pipeline.orchestration.partitions import landing_days
+from refund_pipeline.orchestration.report import (
+    make_report_job,
+    morning_report,
+    refund_report,
+)
 from refund_pipeline.orchestration.resources import default_resources, start_date
 from refund_pipeline.orchestration.schedules import close_landing_day
 from refund_pipeline.orchestration.sensors import (
@@ -21,6 +30,8 @@ from refund_pipeline.orchestration.subscription import (
     watch_subscription,
     watch_subscription_hourly,
 )
+from refund_pipeline.orchestration.upkeep import prune, reconcile_job
+from refund_pipeline.orchestration.watching import watch_refunds, watch_refunds_schedule
 
 _LAUNCH_OPTIONS = "options"
 EARLIEST_DAY = date(2025, 1, 1)
@@ -40,10 +51,30 @@ def build_definitions(**overrides: object) -> dg.Definitions:
     assets = build_assets(landing_days(start_date() or EARLIEST_DAY))
     job = sync_refunds_job(assets)
     return dg.Definitions(
-        assets=assets,
-        jobs=[job, watch_subscription],
-        sensors=[landing_bucket_sensor, outstanding_refunds_sensor],
-        schedules=[close_landing_day, watch_subscription_hourly],
+        assets=[*assets, refund_report],
+        jobs=[
+            job,
+            make_report_job,
+            resolve_refund,
+            release_rejected_lines,
+            reconcile_job,
+            prune,
+            watch_subscription,
+            watch_refunds,
+        ],
+        sensors=[
+            landing_bucket_sensor,
+            landed_history_sensor,
+            outstanding_refunds_sensor,
+            backfill_report_sensor,
+            lost_runs_sensor,
+        ],
+        schedules=[
+            close_landing_day,
+            morning_report,
+            watch_subscription_hourly,
+            watch_refunds_schedule,
+        ],
         resources={name: _fixed(name, one) for name, one in {**resources, **overrides}.items()},
         executor=dg.in_process_executor,
     )

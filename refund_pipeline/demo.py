@@ -19,8 +19,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from refund_pipeline.domain.statuses import OUTSTANDING
 from refund_pipeline.gateways.ledger.ledger import Ledger
-from refund_pipeline.gateways.ledger.rows import OUTSTANDING, StatusTotal
+from refund_pipeline.gateways.ledger.rows import StatusTotal
 from refund_pipeline.local_dagster import PROJECT_ROOT, LocalDagster
 from refund_pipeline.sandbox.retailer import DemoDay, SandboxRefund
 from refund_pipeline.sandbox.sandbox import Sandbox, run_until_stopped

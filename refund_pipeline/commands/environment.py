@@ -6,10 +6,10 @@ shell's history would see them. Dagster is not imported: a command answers in a 
 
 import os
 import time as machine
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from typing_extensions import assert_never
 from refund_pipeline.domain.errors import Misconfigured
 
 if TYPE_CHECKING:
+    from refund_pipeline.domain.standing import SensorTicks
     from refund_pipeline.gateways.landing_bucket import LandingBucket
     from refund_pipeline.gateways.ledger.ledger import Ledger
     from refund_pipeline.gateways.mapping_file import LoadedMapping
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     )
     from refund_pipeline.gateways.newstore_subscriptions import Subscriptions
     from refund_pipeline.steps.replay import Time
+    from refund_pipeline.steps.watching import DagsterView, Watch
 
 _REGIONS = ("NEWSTORE_EXPORT_AWS_REGION", "AWS_REGION", "AWS_DEFAULT_REGION")
 
@@ -40,6 +42,22 @@ def clock(given: "Time | None") -> "Time":
     from refund_pipeline.steps.replay import Time
 
     return given or Time(lambda: datetime.now(timezone.utc), machine.sleep)
+
+
+def read_file(path: Path) -> None:
+    """Set the variables of a `.env` file that are not set yet."""
+    from dotenv import load_dotenv
+
+    load_dotenv(path, override=False)
+
+
+def adopt(values: Mapping[str, str], names: Sequence[str]) -> None:
+    """Let `values` be those of `names` for this process; what has none is unset."""
+    for name in names:
+        if values.get(name):
+            os.environ[name] = values[name]
+        else:
+            os.environ.pop(name, None)
 
 
 def optional(name: str) -> str:
@@ -184,18 +202,25 @@ def landing_bucket(time: "Time") -> "LandingBucket":
 @contextmanager
 def ledger(time: "Time") -> Iterator["Ledger"]:
     """Open the ledger for the length of a `with` block."""
+    from refund_pipeline.gateways.ledger.database import default_url
     from refund_pipeline.gateways.ledger.ledger import Ledger
 
-    url = optional("REFUNDS_LEDGER_URL")
-    if not url:
-        from refund_pipeline.orchestration.resources import default_ledger_url
-
-        url = default_ledger_url()
+    url = optional("REFUNDS_LEDGER_URL") or default_url(optional("DAGSTER_HOME"))
     opened = Ledger(url, clock=time.now)
     try:
         yield opened
     finally:
         opened.close()
+
+
+def report_location() -> str:
+    """Return where reports are put: REFUNDS_REPORTS, else a directory beside the ledger."""
+    location = optional("REFUNDS_REPORTS")
+    if not location:
+        from refund_pipeline.orchestration.resources import default_report_location
+
+        location = default_report_location()
+    return location
 
 
 def _landing_target() -> "S3Target":
@@ -236,6 +261,18 @@ def mapping() -> "LoadedMapping":
     return load_mapping(required("REFUNDS_MAPPING"))
 
 
+def record_pages(erp_id: str) -> list[str]:
+    """Return the pages of a refund's records in NetSuite's UI; none where it is not known."""
+    account = optional("NETSUITE_ACCOUNT")
+    if not account:
+        return []
+    from refund_pipeline.gateways import netsuite_pages
+
+    return netsuite_pages.record_pages(
+        erp_id, account=account, base_url=optional("NETSUITE_BASE_URL")
+    )
+
+
 @contextmanager
 def netsuite(custom_fields: tuple[str, ...] = ()) -> Iterator["NetSuite"]:
     """Open NetSuite for the length of a `with` block; refusals count for the whole host."""
@@ -258,3 +295,56 @@ def netsuite(custom_fields: tuple[str, ...] = ()) -> Iterator["NetSuite"]:
         yield opened
     finally:
         opened.close()
+
+
+@contextmanager
+def watch(time: "Time") -> "Iterator[Watch]":
+    """Open what a look needs; Dagster is asked where DAGSTER_HOME says which."""
+    from refund_pipeline.steps.watch_settings import WatchSettings, opened_watch
+
+    home = optional("DAGSTER_HOME")
+    settings = WatchSettings(
+        tenant=required("REFUNDS_TENANT"),
+        alerts=optional("REFUNDS_ALERTS"),
+        heartbeat_url=optional("REFUNDS_HEARTBEAT_URL"),
+        outstanding_limit_hours=optional("REFUNDS_OUTSTANDING_LIMIT_HOURS"),
+        tick_limit_minutes=optional("REFUNDS_TICK_LIMIT_MINUTES"),
+    )
+    with (
+        ledger(time) as opened,
+        opened_watch(
+            settings,
+            ledger=opened,
+            bucket=landing_bucket(time) if optional("REFUNDS_LANDING_URL") else None,
+            dagster=_dagster(time) if home else None,
+            start=_start_date(),
+            home=Path(home) if home else None,
+            clock=time.now,
+        ) as ready,
+    ):
+        yield ready
+
+
+def landing_sensor(time: "Time") -> "SensorTicks":
+    """Return how the landing sensor ticks.
+
+    Raises:
+        Misconfigured: DAGSTER_HOME is not set.
+        DagsterUnreadable: its storage cannot be read.
+    """
+    required("DAGSTER_HOME")
+    return _dagster(time).landing_sensor()
+
+
+def _dagster(time: "Time") -> "DagsterView":
+    from refund_pipeline.orchestration.dagster_view import InstanceView
+
+    return InstanceView.of_home(location=optional("REFUNDS_CODE_LOCATION"), clock=time.now)
+
+
+def _start_date() -> date | None:
+    value = optional("REFUNDS_START_DATE")
+    try:
+        return date.fromisoformat(value) if value else None
+    except ValueError:
+        raise Misconfigured("REFUNDS_START_DATE is not a date like 2026-01-31") from None

@@ -4,15 +4,16 @@ What does not fit is held with the mapping row to add; nothing is guessed. What 
 is, and its balance, is `transactions.py`.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date, datetime
-from decimal import Decimal
 
 from refund_pipeline.domain.events import RefundEvent
 from refund_pipeline.domain.mapping import Mapping, Place, TenderRow, missing_row
 from refund_pipeline.domain.orders import Order
+from refund_pipeline.domain.origins import Circumstances, origin_of
+from refund_pipeline.domain.outcomes import ErpRecord
 from refund_pipeline.domain.payments import PaymentLine, RefundFacts
+from refund_pipeline.domain.resolutions import Decided, Tender
 from refund_pipeline.domain.transactions import (
     CASH_SALE,
     AwaitingOrigin,
@@ -27,17 +28,6 @@ from refund_pipeline.domain.transactions import (
     check_balance,
     external_id,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What else building depends on."""
-
-    now: datetime
-    committed: Decimal = Decimal(0)
-    """What other refunds of the order take from its sale: posted, being posted or ready."""
-    closed_dates: Collection[date] = ()
-    """Dates on which the ERP's books take no postings."""
 
 
 def skip_reason(
@@ -60,20 +50,24 @@ def build_transaction(
     mapping: Mapping,
     circumstances: Circumstances,
 ) -> Built:
-    """Build the refund transaction of `event`; `origins` are the ERP's sales of its order."""
-    objection = _objection(event, order, payments, mapping)
+    """Build the refund transaction of `event`; `origins` are the ERP's sales of its order.
+
+    Where the ERP has a record of it, what speaks against posting no longer counts.
+    """
+    there = circumstances.there
+    objection = _objection(event, order, payments, mapping, circumstances)
     if objection is not None:
         return objection
     place = _place(event, order, mapping)
     assert place is not None  # noqa: S101  (the objection would name it)
-    origin = _choose_origin(event, order, origins, mapping, now=circumstances.now)
+    origin = origin_of(event, order, origins, mapping, place, circumstances)
     if isinstance(origin, (AwaitingOrigin, Held)):
         return origin
-    if origin is not None:
-        contradiction = _contradiction(event, origin, place, mapping, circumstances)
-        if contradiction is not None:
-            return contradiction
-    booked_on = _booked_on(event, place, mapping, circumstances)
+    booked_on: date | Held = (
+        _booked_on(event, place, mapping, circumstances)
+        if there is None
+        else _booked_there(event, order, place, there)
+    )
     if isinstance(booked_on, Held):
         return booked_on
     entity = origin.entity if origin else mapping.default_customers.get(place.subsidiary)
@@ -106,7 +100,7 @@ def build_transaction(
         custom_form=mapping.custom_form,
         custom_fields=_custom_fields(event, order, mapping),
         gift_card_field=mapping.custom_fields.gift_card_last4,
-        lines=_lines(event, payments, mapping),
+        lines=_lines(event, payments, mapping, circumstances.decided),
         class_id=origin.class_id if origin else None,
         in_header=mapping.posting_model == "header",
     )
@@ -125,22 +119,30 @@ def booking_dates(
 
 
 def _objection(
-    event: RefundEvent, order: Order, payments: Sequence[PaymentLine], mapping: Mapping
+    event: RefundEvent,
+    order: Order,
+    payments: Sequence[PaymentLine],
+    mapping: Mapping,
+    circumstances: Circumstances,
 ) -> Held | None:
-    """Say what speaks against posting, before the ERP's sales are looked at."""
+    """Say what speaks against posting, before the ERP's sales are looked at.
+
+    Where the ERP has a record of it, only what cannot be built.
+    """
+    is_there = circumstances.there is not None
     if order.currency and order.currency != event.currency:
         return Held(
             "currency_mismatch",
             f"the refund is in {event.currency}, its order in {order.currency}",
         )
-    if order.is_exchange and mapping.policies.exchange == "hold":
+    if order.is_exchange and mapping.policies.exchange == "hold" and not is_there:
         return Held("exchange_refund", f"order {order.order_number} is an exchange")
-    gaps = _mapping_gaps(event, order, payments, mapping)
+    gaps = _mapping_gaps(event, order, payments, mapping, circumstances.decided)
     if gaps:
         return Held(gaps[0].reason, "; ".join(gap.detail for gap in gaps))
     place = _place(event, order, mapping)
     forbidden = place is not None and place.fiscal and order.has_in_store_part
-    if forbidden and mapping.policies.fiscal_in_store == "hold":
+    if forbidden and mapping.policies.fiscal_in_store == "hold" and not is_there:
         return Held(
             "fiscal_in_store",
             f"store {order.store_id} may not give appeasements for what it handed over",
@@ -155,13 +157,19 @@ def _place(event: RefundEvent, order: Order, mapping: Mapping) -> Place | None:
 
 
 def _mapping_gaps(
-    event: RefundEvent, order: Order, payments: Sequence[PaymentLine], mapping: Mapping
+    event: RefundEvent,
+    order: Order,
+    payments: Sequence[PaymentLine],
+    mapping: Mapping,
+    decided: Decided,
 ) -> list[Held]:
     gaps = []
     for line in payments:
-        if mapping.tender(line.method, line.provider, line.currency) is None:
-            tender = f"method: {line.method}, provider: {line.provider}"
-            row = f"- {{ {tender}, {mapping.what_a_tender_needs} }}"
+        if decided.tender_row(line, mapping) is None:
+            chosen = decided.choice(line)
+            named = chosen.booked_as if chosen else Tender(line.method, line.provider)
+            provider = "" if named.provider is None else f", provider: {named.provider}"
+            row = f"- {{ method: {named.method}{provider}, {mapping.what_a_tender_needs} }}"
             gaps.append(Held("unmapped_tender", missing_row("tenders", row)))
     if event.currency not in mapping.currencies:
         row = f'{event.currency}: "<currency id>"'
@@ -174,55 +182,6 @@ def _mapping_gaps(
         else:
             gaps.append(Held("unmapped_store", missing_row("web", f"{event.currency}: {room}")))
     return gaps
-
-
-def _choose_origin(
-    event: RefundEvent, order: Order, origins: Sequence[Origin], mapping: Mapping, *, now: datetime
-) -> Origin | AwaitingOrigin | Held | None:
-    cash_sales = [origin for origin in origins if origin.kind == CASH_SALE]
-    usable = cash_sales or ([] if order.is_cash_and_carry else list(origins))
-    if len(usable) > 1:
-        ids = ", ".join(origin.erp_id for origin in usable)
-        return Held(
-            "ambiguous_origin", f"order {order.order_number} has several sales in the ERP: {ids}"
-        )
-    if usable:
-        return usable[0]
-    if not order.is_cash_and_carry:
-        return None
-    policy = mapping.policies.origin_missing
-    waited = (now - event.requested_at).days
-    if policy.after_days is not None and waited >= policy.after_days:
-        return None
-    return AwaitingOrigin(f"the cash sale of order {order.order_number} is not in the ERP yet")
-
-
-def _contradiction(
-    event: RefundEvent,
-    origin: Origin,
-    place: Place,
-    mapping: Mapping,
-    circumstances: Circumstances,
-) -> Held | None:
-    if origin.currency != mapping.currencies[event.currency]:
-        return Held(
-            "currency_mismatch",
-            f"the refund is in {event.currency}, its sale {origin.erp_id} is in another currency",
-        )
-    if origin.subsidiary is not None and origin.subsidiary != place.subsidiary:
-        return Held(
-            "subsidiary_mismatch",
-            f"the mapping books to subsidiary {place.subsidiary}, sale {origin.erp_id} belongs to "
-            f"subsidiary {origin.subsidiary}",
-        )
-    committed = circumstances.committed
-    if origin.total is not None and committed + event.amount > origin.total:
-        return Held(
-            "exceeds_sale",
-            f"with {committed} {event.currency} of other refunds it is more than sale "
-            f"{origin.erp_id} of {origin.total}",
-        )
-    return None
 
 
 def _location(origin: Origin | None, place: Place) -> str:
@@ -249,6 +208,14 @@ def _booked_on(
     )
 
 
+def _booked_there(event: RefundEvent, order: Order, place: Place, there: ErpRecord) -> date:
+    """Return the date of a record in the ERP that we moved out of a closed period, else its own."""
+    moved_to = there.tran_date
+    if moved_to is not None and there.memo == _memo(event, order, place, moved_to):
+        return moved_to
+    return business_date(event.requested_at, place.zone)
+
+
 def _memo(event: RefundEvent, order: Order, place: Place, booked_on: date) -> str:
     memo = f"Appeasement refund {event.refund_id} for order {order.order_number}"
     wanted = business_date(event.requested_at, place.zone)
@@ -264,13 +231,13 @@ def _custom_fields(
 
 
 def _lines(
-    event: RefundEvent, payments: Sequence[PaymentLine], mapping: Mapping
+    event: RefundEvent, payments: Sequence[PaymentLine], mapping: Mapping, decided: Decided
 ) -> tuple[TransactionLine, ...]:
     lines = [
         TransactionLine(mapping.appeasement_item(event.reason_code), event.amount, "appeasement")
     ]
     for payment in payments:
-        row = mapping.tender(payment.method, payment.provider, payment.currency)
+        row = decided.tender_row(payment, mapping)
         assert row is not None  # noqa: S101  (gaps would name it)
         lines.append(_tender_line(payment, row))
     return tuple(lines)

@@ -4,14 +4,16 @@ Once a daily gate trips, the rest of the day is held. A person releases refunds 
 at once; the kill switch has no release but the mapping.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from refund_pipeline.domain.mapping import Gates
 from refund_pipeline.domain.transactions import Built, Held, Ready, RefundTransaction
 
-GATE_REASONS = frozenset({"over_max_amount", "daily_gate", "posting_stopped"})
+RELEASABLE = frozenset({"over_max_amount", "daily_gate"})
+"""What a person lets through refund by refund."""
+GATE_REASONS = RELEASABLE | {"posting_stopped"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,13 @@ class Committed:
 
     count: int = 0
     sums: Mapping[str, Decimal] | None = None
+
+    def with_these(self, amounts: Iterable[tuple[str, Decimal]]) -> "Committed":
+        """Return it with more refunds, each a currency and an amount."""
+        count, sums = self.count, dict(self.sums or {})
+        for currency, amount in amounts:
+            count, sums[currency] = count + 1, sums.get(currency, Decimal(0)) + amount
+        return Committed(count, sums)
 
 
 def apply_gates(

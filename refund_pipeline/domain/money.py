@@ -64,6 +64,15 @@ def exact_amount(value: object, currency: str) -> Decimal:
     return at_scale + Decimal(0)  # -0 becomes 0
 
 
+def in_full(amount: Decimal, currency: str) -> Decimal:
+    """Return a sum with all decimals of its currency, a zero too; what does not fit as it is."""
+    digits = _MINOR_DIGITS.get(currency)
+    if digits is None:
+        return amount
+    at_scale = amount.quantize(Decimal(1).scaleb(-digits))
+    return at_scale if at_scale == amount else amount
+
+
 def total(amounts: Iterable[Decimal]) -> Decimal:
     """Add amounts of one currency, exactly."""
     return sum(amounts, Decimal(0))

@@ -7,6 +7,9 @@ here.
 from collections.abc import Mapping
 from types import MappingProxyType
 
+HANDLED_BY_HAND = "handled_by_hand"
+"""The one reason only a person gives; a refund that has it is left alone by every run."""
+
 REASONS: Mapping[str, str] = MappingProxyType(
     {
         # held: a person decides
@@ -32,6 +35,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         # skipped: not ours to post
         "belongs_to_return": "the refund belongs to a return and is booked with it",
         "historical": "the refund was imported from another system",
+        HANDLED_BY_HAND: "a person has booked or settled it, and said so with a note",
         # outstanding: tried again by itself
         "payments_incomplete": "the payment lines do not prove the amount yet",
         "origin_missing": "the sale is not in the ERP yet",

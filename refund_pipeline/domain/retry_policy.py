@@ -8,6 +8,10 @@ FAST_ATTEMPTS = 4
 _FIRST_DELAY = timedelta(minutes=1)
 _LONGEST_DELAY = timedelta(hours=1)
 _JITTER = 0.1
+WAITING_TOO_LONG = timedelta(hours=24)
+"""A refund that is outstanding for so long is worth a person's look."""
+LONGEST_WAIT: timedelta = _LONGEST_DELAY * (1 + _JITTER)
+"""Nothing waits longer; a later time was written by a clock that ran ahead, and is due."""
 
 
 def next_attempt(attempts: int, *, now: datetime, random_source: random.Random) -> datetime:

@@ -114,9 +114,7 @@ class RefundTransaction:
         The bare refund id is among them: an earlier integration may have used it.
         """
         ids = (one.external_id for one in self.records)
-        return tuple(
-            dict.fromkeys((*ids, self.external_id, f"{self.external_id}-1", self.refund_id))
-        )
+        return tuple(dict.fromkeys((*ids, *ids_of_refund(self.refund_id, self.external_id))))
 
     @property
     def fingerprint(self) -> str:
@@ -164,6 +162,11 @@ def external_id(refund_id: str, prefix: str) -> str:
     if _UUID.fullmatch(refund_id.lower()) and len(candidate) <= _LONGEST_EXTERNAL_ID:
         return candidate
     return prefix + hashlib.sha256(refund_id.encode()).hexdigest()[:32]
+
+
+def ids_of_refund(refund_id: str, own_id: str) -> tuple[str, ...]:
+    """Return the external ids of which one is in the ERP if any record of the refund is."""
+    return own_id, f"{own_id}-1", refund_id
 
 
 def business_date(moment: datetime, zone: str) -> date:

@@ -24,7 +24,7 @@ from refund_pipeline.gateways.http_session import new_session
 
 CONNECT_SECONDS = 5.0
 _RETRIED = frozenset({429, 500, 502, 503, 504})
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _LARGEST_BODY = 64 * 1024 * 1024
 _LONGEST_PAUSE = 30.0
 _USER_AGENT = "refund-pipeline"
@@ -192,7 +192,7 @@ def checked_base_url(url: str, *, name: str) -> str:
         _ = parts.port
     except ValueError:
         raise Misconfigured(f"{name} is no URL") from None
-    plain_loopback = parts.scheme == "http" and parts.hostname in _LOOPBACK
+    plain_loopback = parts.scheme == "http" and parts.hostname in LOOPBACK
     if not parts.hostname or not (parts.scheme == "https" or plain_loopback):
         raise Misconfigured(f"{name} must be an https:// URL (http:// is for loopback only)")
     if not url.isprintable() or set(url).intersection(" @?#\\"):

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from refund_pipeline.gateways.landed_lines import (
     CorruptObject,
@@ -52,6 +52,22 @@ class LandedObject:
     """The key fits the layout but lies in the future; `day()` shows it once its day is near."""
 
 
+class ObjectVersion(Protocol):
+    """Which version of which object to read: a listed one, or one the ledger has recorded."""
+
+    @property
+    def key(self) -> str:
+        """Its key."""
+
+    @property
+    def etag(self) -> str:
+        """The etag of that version."""
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+
+
 class LandingBucket:
     """What NewStore's export, or our receiver, put below `url` for one tenant; for one thread."""
 
@@ -72,9 +88,13 @@ class LandingBucket:
         self.list_calls = 0
 
     def day(self, day: date) -> Iterator[LandedObject]:
-        """Yield what landed on `day` (UTC), oldest first, and the strays sorting among it."""
+        """Yield what landed on `day` (UTC), oldest first, and the strays sorting among it.
+
+        Nothing of a day that is ahead of our clock, which may be slow.
+        """
         start = datetime(day.year, day.month, day.day, tzinfo=timezone.utc)
-        first, end = self._key_at(start), self._key_at(start + timedelta(days=1))
+        first = self._key_at(start)
+        end = self._key_at(min(start + timedelta(days=1), self._horizon()))
         for page in self._pages(start_after=_just_before(first), first=first):
             for item in page:
                 if item.key >= end:
@@ -101,7 +121,7 @@ class LandingBucket:
         first = self._key_at(start)
         return self._pages(start_after=_just_before(first), first=first)
 
-    def lines(self, obj: LandedObject) -> Iterator[tuple[int, LandedLine]]:
+    def lines(self, obj: ObjectVersion) -> Iterator[tuple[int, LandedLine]]:
         """Yield the non-blank lines of an object, unpacked, with their numbers from 1.
 
         A line comes without its end, one over 10 MB as `OversizedLine`. Memory stays flat.

@@ -127,7 +127,9 @@ def _parse(location: str, content: bytes) -> tuple[object, list[str]]:
 def _own_problems(error: ValidationError) -> list["ErrorDetails"]:
     """Leave out a list that is too short only because its rows are wrong."""
     details = error.errors(include_url=False)
-    parents = {detail["loc"][:-1] for detail in details}
+    parents = {
+        detail["loc"][:depth] for detail in details for depth in range(1, len(detail["loc"]))
+    }
     return [item for item in details if item["type"] != "too_short" or item["loc"] not in parents]
 
 

@@ -29,7 +29,12 @@ from refund_pipeline.gateways.http import (
 )
 from refund_pipeline.gateways.netsuite_auth import Authenticator, services_url
 from refund_pipeline.gateways.netsuite_outcomes import outcome
-from refund_pipeline.gateways.netsuite_records import body, record_from_json, record_from_rows
+from refund_pipeline.gateways.netsuite_records import (
+    body,
+    record_from_json,
+    record_from_rows,
+    rendered,
+)
 from refund_pipeline.gateways.netsuite_suiteql import QueryRefused, Row, SuiteQL, column
 
 _READ_SECONDS = 90.0
@@ -245,7 +250,7 @@ class NetSuite(Erp):
 
     def render(self, transaction: RefundTransaction) -> str:
         """Return the exact body of the POST, indented."""
-        return exact_json(body(transaction), indent="\n")
+        return rendered(transaction)
 
     def _read(
         self,

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from refund_pipeline.domain.outcomes import CASH_REFUND, PAYMENT_OPTION, ErpRecord, RecordLine
 from refund_pipeline.domain.transactions import RefundTransaction, TransactionLine
+from refund_pipeline.gateways.http import exact_json
 from refund_pipeline.gateways.netsuite_suiteql import Row
 
 KINDS = {
@@ -46,6 +47,11 @@ def body(transaction: RefundTransaction) -> Mapping[str, object]:
     document.update(transaction.custom_fields)
     document["item"] = {"items": [_line(line, transaction) for line in transaction.lines]}
     return document
+
+
+def rendered(transaction: RefundTransaction) -> str:
+    """Return the exact body, indented for people; no credentials are needed to see it."""
+    return exact_json(body(transaction), indent="\n")
 
 
 def _line(line: TransactionLine, transaction: RefundTransaction) -> Mapping[str, object]:

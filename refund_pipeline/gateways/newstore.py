@@ -4,6 +4,7 @@ Many orders share a request (`newstore_batches.py`), and requests run side by si
 tokens are `newstore_api.py`; which transaction belongs to which refund is `domain/payments.py`.
 """
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ from refund_pipeline.gateways.newstore_api import NewStoreApi
 from refund_pipeline.gateways.newstore_batches import OrderBatches, OrderFieldsRefused
 from refund_pipeline.gateways.newstore_graphql import GraphqlAnswer
 from refund_pipeline.gateways.newstore_orders import OrderFailed, OrderRead
+from refund_pipeline.gateways.newstore_outage import OutageWatch
 from refund_pipeline.gateways.newstore_refunds import RefundFailed, read_refund
 from refund_pipeline.gateways.newstore_schema import (
     INTROSPECTION,
@@ -132,7 +134,9 @@ class NewStore:
             Misconfigured: the credentials are refused.
         """
         ids = list(dict.fromkeys(account_ids))
-        return dict(zip(ids, self._side_by_side(self._read_account, ids), strict=True))
+        watch = OutageWatch(lambda: self._api.payment_account(_NOBODY))
+        read = functools.partial(self._read_account, watch)
+        return dict(zip(ids, self._side_by_side(read, ids), strict=True))
 
     def refund_facts(
         self, refunds: Sequence[tuple[str, str]]
@@ -146,7 +150,8 @@ class NewStore:
             Misconfigured: the credentials are refused.
         """
         pairs = list(dict.fromkeys(refunds))
-        facts = self._side_by_side(self._read_refund, pairs)
+        watch = OutageWatch(lambda: self._api.refund(_NOBODY, _NOBODY))
+        facts = self._side_by_side(functools.partial(self._read_refund, watch), pairs)
         return {refund_id: fact for (_, refund_id), fact in zip(pairs, facts, strict=True)}
 
     def close(self) -> None:
@@ -177,27 +182,25 @@ class NewStore:
     def _ask_for_orders(self, query: str, variables: Mapping[str, str]) -> GraphqlAnswer:
         return self._api.graphql("asking NewStore for orders", query, variables)
 
-    def _read_account(self, account_id: str) -> PaymentAccount | AccountFailed | None:
-        answer = _answer_or_problem(
-            lambda: self._api.payment_account(account_id),
-            otherwise=lambda: self._api.payment_account(_NOBODY),
-        )
-        if isinstance(answer, str):
-            return AccountFailed(answer)
+    def _read_account(
+        self, watch: OutageWatch[Answer], account_id: str
+    ) -> PaymentAccount | AccountFailed | None:
+        answer = watch.ask(lambda: self._api.payment_account(account_id))
+        if isinstance(answer, Unavailable):
+            return AccountFailed(str(answer))
         if answer.status == _NOT_FOUND:
             return None
         if answer.status != _OK:
             return AccountFailed(f"NewStore answered {answer.status} for the payment account")
         return read_account(answer.document, account_id=account_id)
 
-    def _read_refund(self, refund: tuple[str, str]) -> RefundFacts | RefundFailed | None:
+    def _read_refund(
+        self, watch: OutageWatch[Answer], refund: tuple[str, str]
+    ) -> RefundFacts | RefundFailed | None:
         order_id, refund_id = refund
-        answer = _answer_or_problem(
-            lambda: self._api.refund(order_id, refund_id),
-            otherwise=lambda: self._api.refund(_NOBODY, _NOBODY),
-        )
-        if isinstance(answer, str):
-            return RefundFailed(answer)
+        answer = watch.ask(lambda: self._api.refund(order_id, refund_id))
+        if isinstance(answer, Unavailable):
+            return RefundFailed(str(answer))
         if answer.status == _NOT_FOUND:
             return None
         if answer.status != _OK:
@@ -216,21 +219,3 @@ class NewStore:
             return list(pool.map(read, arguments))
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _answer_or_problem(
-    read: Callable[[], Answer], *, otherwise: Callable[[], Answer]
-) -> Answer | str:
-    """Return the answer, or what keeps this one from being answered while `otherwise` is.
-
-    Raises:
-        Unavailable: `otherwise`, which asks for what does not exist, gets no answer either.
-    """
-    try:
-        return read()
-    except Unavailable as error:
-        try:
-            otherwise()
-        except Unavailable:
-            raise error from None
-        return str(error)

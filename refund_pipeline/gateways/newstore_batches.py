@@ -13,6 +13,7 @@ from refund_pipeline.domain.errors import Misconfigured, Unavailable
 from refund_pipeline.gateways.newstore_graphql import GraphqlAnswer, GraphqlData, GraphqlRefusal
 from refund_pipeline.gateways.newstore_order_pages import complete
 from refund_pipeline.gateways.newstore_orders import OrderFailed, OrderRead, read_order
+from refund_pipeline.gateways.newstore_outage import OutageWatch
 from refund_pipeline.gateways.newstore_queries import Selection, orders_query, orders_variables
 
 _NO_ORDER = "00000000-0000-0000-0000-000000000000"
@@ -33,6 +34,7 @@ class OrderBatches:
         self._selection = selection
         self._lock = threading.Lock()
         self._cleared = False
+        self._watch = OutageWatch(lambda: self._ask_for_no_order(selection))
 
     def read(self, ids: Sequence[str]) -> dict[str, OrderRead | OrderFailed]:
         """Return these orders; one that is not visible is absent, `OrderFailed` fails alone.
@@ -60,11 +62,10 @@ class OrderBatches:
 
     def _ask(self, query: str, variables: Mapping[str, str]) -> GraphqlAnswer:
         """Send a query. One that gets no answer while others do is a refusal, not an outage."""
-        try:
-            return self._graphql(query, variables)
-        except Unavailable as error:
-            self._ask_for_no_order(self._selection)
-            return GraphqlRefusal(str(error), is_about_the_query=False)
+        answer = self._watch.ask(lambda: self._graphql(query, variables))
+        if isinstance(answer, Unavailable):
+            return GraphqlRefusal(str(answer), is_about_the_query=False)
+        return answer
 
     def _read_node(self, node: object, order_id: str) -> OrderRead | OrderFailed:
         page = read_order(node, order_id=order_id)

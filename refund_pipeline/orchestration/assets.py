@@ -5,13 +5,17 @@ asset can be run again alone and a killed run loses nothing.
 """
 
 from collections.abc import Iterator
+from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from refund_pipeline.domain.retry_policy import fails_the_run
 from refund_pipeline.orchestration import checks
+from refund_pipeline.orchestration.columns import definition_metadata
+from refund_pipeline.orchestration.day_summary import day_summary
 from refund_pipeline.orchestration.failures import systemic_failures, will_be_retried
-from refund_pipeline.orchestration.partitions import day_of
+from refund_pipeline.orchestration.partitions import landing_day
 from refund_pipeline.orchestration.resources import (
     Clock,
     LandingBucketResource,
@@ -20,13 +24,30 @@ from refund_pipeline.orchestration.resources import (
     MappingResource,
     NetSuiteResource,
     NewStoreResource,
+    start_date,
 )
-from refund_pipeline.orchestration.summaries import refunds_table, status_metadata, table
+from refund_pipeline.orchestration.summaries import (
+    plan_metadata,
+    refunds_table,
+    status_metadata,
+    table,
+)
+
+if TYPE_CHECKING:
+    from refund_pipeline.gateways.ledger.ledger import Ledger
+    from refund_pipeline.steps.posting import PostingSummary
 
 ERP_POOL = "netsuite"
 """One posting step at a time, so that NETSUITE_CONCURRENCY holds for the whole account."""
 _GROUP = "refunds"
-_PREVIEW_BODIES = 20
+_OWNERS = ("team:finance-integrations",)
+_TAGS = {"domain": "refunds", "ledger": ""}
+
+
+def _our_day(context: dg.AssetExecutionContext) -> date:
+    """Return the landing day of a run; Dagster itself lets one before our first day begin."""
+    with systemic_failures():
+        return landing_day(context.partition_key, start=start_date())
 
 
 def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinition]:
@@ -35,8 +56,11 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
     @dg.asset(
         partitions_def=partitions,
         group_name=_GROUP,
+        owners=_OWNERS,
+        tags=_TAGS,
+        metadata=definition_metadata("refund_events"),
         kinds={"s3"},
-        check_specs=[dg.AssetCheckSpec(checks.NOTHING_REJECTED, asset="refund_events")],
+        check_specs=checks.specs("refund_events", partitions, checks.NOTHING_REJECTED),
         description="Refund events of the landing day: read, parsed, told apart from duplicates.",
     )
     def refund_events(
@@ -46,7 +70,7 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
     ) -> dg.MaterializeResult:
         from refund_pipeline.steps.landing import read_landing_day
 
-        day = day_of(context.partition_key)
+        day = _our_day(context)
         with systemic_failures():
             book = ledger.open(context.run.run_id)
             read = read_landing_day(
@@ -76,6 +100,9 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
     @dg.asset(
         partitions_def=partitions,
         group_name=_GROUP,
+        owners=_OWNERS,
+        tags=_TAGS,
+        metadata=definition_metadata("order_payments"),
         deps=[refund_events],
         kinds={"graphql"},
         description="Orders and payment lines of the day's refunds; a refund counts as proven once "
@@ -91,7 +118,7 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
     ) -> dg.MaterializeResult:
         from refund_pipeline.steps.payments import fetch_payments
 
-        day = day_of(context.partition_key)
+        day = _our_day(context)
         with systemic_failures():
             book = ledger.open(context.run.run_id)
             fetched = fetch_payments(
@@ -121,9 +148,12 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
     @dg.asset(
         partitions_def=partitions,
         group_name=_GROUP,
+        owners=_OWNERS,
+        tags=_TAGS,
+        metadata=definition_metadata("refund_transactions"),
         deps=[order_payments],
         kinds={"python"},
-        check_specs=[dg.AssetCheckSpec(checks.NO_GATE_CLOSED, asset="refund_transactions")],
+        check_specs=checks.specs("refund_transactions", partitions, checks.NO_GATE_CLOSED),
         description="Balanced refund transactions, built from event, order, payments, origin and "
         "mapping; what does not fit is held with the mapping row to add.",
     )
@@ -137,7 +167,7 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
     ) -> dg.MaterializeResult:
         from refund_pipeline.steps.transactions import build_transactions
 
-        day = day_of(context.partition_key)
+        day = _our_day(context)
         with systemic_failures():
             book = ledger.open(context.run.run_id)
             loaded = mapping.load()
@@ -166,6 +196,9 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
     @dg.asset(
         partitions_def=partitions,
         group_name=_GROUP,
+        owners=_OWNERS,
+        tags=_TAGS,
+        metadata=definition_metadata("erp_postings"),
         deps=[refund_transactions],
         kinds={"netsuite"},
         pool=ERP_POOL,
@@ -179,26 +212,18 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
         erp: NetSuiteResource,
         mapping: MappingResource,
     ) -> dg.MaterializeResult:
+        from refund_pipeline.steps.plan import plan_postings
         from refund_pipeline.steps.posting import Surroundings, post_refunds
 
-        day = day_of(context.partition_key)
+        day = _our_day(context)
         with systemic_failures():
             book = ledger.open(context.run.run_id)
             gateway = erp.open(mapping.load().mapping.custom_body_fields)
             if options.dry_run:
-                work = book.refunds_to_post(day, refund_ids=options.only)
-                bodies = (
-                    gateway.render(record)
-                    for item in work[:_PREVIEW_BODIES]
-                    for record in item.transaction.records
-                )
+                plan = plan_postings(book, day=day, refund_ids=options.only)
                 return dg.MaterializeResult(
                     metadata={
-                        "dry_run": True,
-                        "would_post": len(work),
-                        "bodies": dg.MetadataValue.md(
-                            "\n".join(f"```json\n{body}\n```" for body in bodies)
-                        ),
+                        **plan_metadata(plan, gateway.render),
                         **status_metadata(book.status_totals(day)),
                     }
                 )
@@ -218,24 +243,27 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
                     **{f"now_{name}": count for name, count in posted.results.items()},
                     "erp_requests": posted.erp_requests,
                     "seconds": round(posted.seconds, 3),
+                    **_per_refund(posted),
                     **status_metadata(book.status_totals(day)),
-                    "preview": refunds_table(book, day),
+                    "preview": refunds_table(book, day, pages=erp.pages),
                 }
             )
 
     @dg.asset(
         partitions_def=partitions,
         group_name=_GROUP,
+        owners=_OWNERS,
+        tags=_TAGS,
+        metadata=definition_metadata("refund_reconciliation"),
         deps=[erp_postings],
         kinds={"python"},
-        check_specs=[
-            dg.AssetCheckSpec(name, asset="refund_reconciliation")
-            for name in (
-                checks.NOTHING_HELD,
-                checks.NOTHING_OUTSTANDING_TOO_LONG,
-                checks.LEDGER_AND_ERP_AGREE,
-            )
-        ],
+        check_specs=checks.specs(
+            "refund_reconciliation",
+            partitions,
+            checks.NOTHING_HELD,
+            checks.NOTHING_OUTSTANDING_TOO_LONG,
+            checks.LEDGER_AND_ERP_AGREE,
+        ),
         description="Is the ledger equal to the ERP, and what of the day is not posted yet? Fails "
         "while payment details are a few seconds late, so that Dagster tries the day again.",
     )
@@ -249,7 +277,7 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
     ) -> Iterator[dg.MaterializeResult]:
         from refund_pipeline.steps.reconciliation import reconcile
 
-        day = day_of(context.partition_key)
+        day = _our_day(context)
         with systemic_failures():
             book = ledger.open(context.run.run_id)
             loaded = mapping.load().mapping
@@ -263,10 +291,12 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
             )
             yield dg.MaterializeResult(
                 metadata={
+                    "summary": day_summary(book, day, now=clock.now()),
                     "compared": result.checked,
                     "erp_requests": result.erp_requests,
+                    "oldest_outstanding_hours": _hours_outstanding(book, day, clock.now()),
                     **status_metadata(book.status_totals(day)),
-                    "preview": refunds_table(book, day),
+                    "preview": refunds_table(book, day, pages=erp.pages),
                 },
                 check_results=[
                     checks.nothing_held(book, day),
@@ -284,3 +314,18 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
             )
 
     return [refund_events, order_payments, refund_transactions, erp_postings, refund_reconciliation]
+
+
+def _per_refund(posted: "PostingSummary") -> dict[str, float]:
+    """Return what a refund cost; nothing where none was looked at, so that plots stay true."""
+    if not posted.looked_at:
+        return {}
+    return {
+        "erp_requests_per_refund": round(posted.erp_requests / posted.looked_at, 3),
+        "seconds_per_refund": round(posted.seconds / posted.looked_at, 3),
+    }
+
+
+def _hours_outstanding(ledger: "Ledger", day: date, now: datetime) -> float:
+    oldest = ledger.oldest_outstanding(day)
+    return round((now - oldest).total_seconds() / 3600, 2) if oldest else 0.0

@@ -21,8 +21,10 @@ BACKFILL_TAG = "dagster/backfill"
 class PermanentFailure(dg.Failure):
     """A failure that trying again cannot mend."""
 
-    def __init__(self, description: str) -> None:
-        super().__init__(description=description, allow_retries=False)
+    def __init__(
+        self, description: str, metadata: Mapping[str, dg.MetadataValue] | None = None
+    ) -> None:
+        super().__init__(description=description, metadata=metadata, allow_retries=False)
 
 
 @dg.failure_hook(name="stop_run_retries")

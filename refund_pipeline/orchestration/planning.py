@@ -1,5 +1,8 @@
 """What the sensors decide, as pure functions: which days deserve a run, under which key.
 
+What landed today or in the two days before is live; all that is not of today is looked through by
+`history.py` too.
+
 Dagster remembers run keys for ever, so a key carries what changed and a time bucket: when an
 attempt must be repeated the key changes (design, decision 6). No day is requested while a run of it
 is queued or running.
@@ -15,6 +18,8 @@ OVERLAP = timedelta(minutes=15)
 """How far behind the newest file a late one may land and be noticed by the next tick."""
 REPEAT_AFTER = timedelta(minutes=5)
 """A request that did not lead to the files being read is made again after this long."""
+LIVE = timedelta(days=2)
+"""Today and so much before it is listed at every tick; a clock may be a day wrong."""
 FIRST_BACKOFF = timedelta(minutes=1)
 LONGEST_BACKOFF = timedelta(hours=1)
 
@@ -45,6 +50,21 @@ class LandingPlan:
     resume_at: datetime
 
 
+def live_from(start: datetime, now: datetime) -> datetime:
+    """Return where the live days begin, never before `start`."""
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return max(start, today - LIVE)
+
+
+def listing_start(cursor: datetime | None, *, start: datetime, now: datetime) -> datetime:
+    """Return where a tick begins to list: where the one before said, but inside of the live days.
+
+    A cursor from the future is of a clock that was set back: all live days are listed again.
+    """
+    begin = live_from(start, now)
+    return begin if cursor is None or cursor > now else max(begin, cursor)
+
+
 def plan_landing(
     unread: Sequence[UnreadFile],
     *,
@@ -57,17 +77,28 @@ def plan_landing(
 
     A day that has not begun (a clock ahead of ours wrote the name) has no partition yet: it waits.
     """
-    by_day: dict[date, list[UnreadFile]] = {}
-    for file in unread:
-        by_day.setdefault(file.day, []).append(file)
     requests = tuple(
-        DayRequest(day, f"landing:{day}:{_fingerprint(files)}:{_bucket(now, REPEAT_AFTER)}")
-        for day, files in sorted(by_day.items())
+        day_request("landing", day, files, now=now)
+        for day, files in files_by_day(unread).items()
         if day not in busy_days and day <= now.date()
     )
     oldest_unread = min((file.landed_at for file in unread), default=newest_seen)
     resume_at = max(min(newest_seen - OVERLAP, oldest_unread), listed_from)
     return LandingPlan(requests, resume_at)
+
+
+def files_by_day(unread: Sequence[UnreadFile]) -> dict[date, list[UnreadFile]]:
+    """Return unread files by landing day, oldest first."""
+    by_day: dict[date, list[UnreadFile]] = {}
+    for file in unread:
+        by_day.setdefault(file.day, []).append(file)
+    return dict(sorted(by_day.items()))
+
+
+def day_request(lane: str, day: date, files: Sequence[UnreadFile], *, now: datetime) -> DayRequest:
+    """Request a day for its unread files; the same files are asked for again after a while."""
+    key = f"{lane}:{day}:{_fingerprint(files)}:{_bucket(now, REPEAT_AFTER)}"
+    return DayRequest(day, key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +112,14 @@ class DueDay:
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """How often a day with undated refunds was requested in vain, and when it may be again."""
+    """How often a day was requested in vain, and when it may be again."""
 
     requests: int
     not_before: datetime
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether `not_before` has come, or was set by a clock that ran ahead."""
+        return not now < self.not_before <= now + LONGEST_BACKOFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,28 +137,28 @@ def plan_outstanding(
     busy_days: Collection[date],
     now: datetime,
 ) -> OutstandingPlan:
-    """Request each day with due refunds.
+    """Request each day with refunds that are due, or that were never attempted.
 
-    Refunds carry their own next attempt once they were attempted. Those that were not (a run died,
-    the ERP was down) are undated: their day is requested at once, then with growing pauses, and
-    forgotten when it is clean.
+    A run gives each of its refunds a next attempt, unless it broke off: the ERP was down, or it
+    died. So a day is requested at once, then with growing pauses while something of it is still
+    due, and its pause is forgotten once nothing is.
     """
     requests: list[DayRequest] = []
     kept: dict[date, Backoff] = {}
     for item in sorted(days, key=lambda item: item.day):
+        if not (item.due or item.undated):
+            continue
         backoff = backoffs.get(item.day)
-        undated_due = item.undated > 0 and (backoff is None or backoff.not_before <= now)
-        if item.undated and backoff is not None:
+        if backoff is not None:
             kept[item.day] = backoff
-        if item.day in busy_days or not (item.due or undated_due):
+        if item.day in busy_days or not (backoff is None or backoff.is_over(now)):
             continue
         requests.append(
             DayRequest(item.day, f"outstanding:{item.day}:{_bucket(now, FIRST_BACKOFF)}")
         )
-        if undated_due:
-            made = (backoff.requests if backoff else 0) + 1
-            pause = min(FIRST_BACKOFF * 2 ** min(made - 1, 10), LONGEST_BACKOFF)
-            kept[item.day] = Backoff(made, now + pause)
+        made = (backoff.requests if backoff else 0) + 1
+        pause = min(FIRST_BACKOFF * 2 ** min(made - 1, 10), LONGEST_BACKOFF)
+        kept[item.day] = Backoff(made, now + pause)
     return OutstandingPlan(tuple(requests), kept)
 
 

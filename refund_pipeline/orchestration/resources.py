@@ -7,8 +7,10 @@ process, and their heavy imports wait until then (design, decision 4).
 import os
 import random
 import time
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date, datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -16,6 +18,7 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from refund_pipeline.domain.errors import Misconfigured
+from refund_pipeline.orchestration.watch_resource import WatchResource
 
 if TYPE_CHECKING:
     from refund_pipeline.gateways.landing_bucket import LandingBucket
@@ -127,12 +130,14 @@ class LandingBucketResource(dg.ConfigurableResource):
     tenant: str
     _bucket: "LandingBucket | None" = PrivateAttr(default=None)
 
-    def open(self) -> "LandingBucket":
-        """Return the bucket."""
+    def open(self, *, attempts: int = 5) -> "LandingBucket":
+        """Return the bucket; a request to it is made so many times at most."""
         if self._bucket is None:
             from refund_pipeline.gateways.landing_bucket import LandingBucket
+            from refund_pipeline.gateways.s3 import new_client
 
-            self._bucket = LandingBucket(self.url, tenant=self.tenant)
+            client = partial(new_client, attempts=attempts)
+            self._bucket = LandingBucket(self.url, tenant=self.tenant, client=client)
         return self._bucket
 
 
@@ -161,7 +166,7 @@ class NewStoreResource(dg.ConfigurableResource):
             from refund_pipeline.gateways.newstore import NewStore
             from refund_pipeline.gateways.newstore_block import BLOCK_FILE
 
-            home = _dagster_home()
+            home = dagster_home()
             self._newstore = NewStore(
                 base_url=self.base_url,
                 token_url=self.token_url,
@@ -198,7 +203,7 @@ class SubscriptionResource(dg.ConfigurableResource):
             from refund_pipeline.gateways.newstore_subscriptions import Subscriptions
 
             checked_id(self.integration_id, name="NEWSTORE_INTEGRATION_ID")
-            home = _dagster_home()
+            home = dagster_home()
             self._subscriptions = Subscriptions(
                 NewStoreApi(
                     base_url=self.base_url,
@@ -255,6 +260,12 @@ class NetSuiteResource(dg.ConfigurableResource):
             )
         return self._netsuite
 
+    def pages(self, erp_id: str) -> list[str]:
+        """Return where people see a refund's records in NetSuite's UI."""
+        from refund_pipeline.gateways.netsuite_pages import record_pages
+
+        return record_pages(erp_id, account=self.account, base_url=self.base_url)
+
     def open_setup(self) -> "NetSuiteSetup":
         """Return what reads the account's set-up; refused credentials are sent once.
 
@@ -277,7 +288,21 @@ class NetSuiteResource(dg.ConfigurableResource):
         settings = LoginSettings(
             **{field.name: getattr(self, field.name) for field in fields(LoginSettings)}
         )
-        return authenticator_of(settings, state=_dagster_home())
+        return authenticator_of(settings, state=dagster_home())
+
+
+class ReportPlace(dg.ConfigurableResource):
+    """Where reports are put."""
+
+    location: str = Field(
+        description="A directory, or s3://bucket/prefix; `reports` in DAGSTER_HOME while empty."
+    )
+
+    def put(self, folder: str, files: Mapping[str, bytes]) -> str:
+        """Write files into a folder; return where they are."""
+        from refund_pipeline.gateways.report_place import put_report
+
+        return put_report(self.location or default_report_location(), folder, files)
 
 
 class MappingResource(dg.ConfigurableResource):
@@ -297,11 +322,18 @@ class MappingResource(dg.ConfigurableResource):
 
 def default_ledger_url() -> str:
     """Return the SQLite ledger in DAGSTER_HOME, or in the working directory where there is none."""
+    from refund_pipeline.gateways.ledger.database import default_url
+
+    return default_url(os.environ.get("DAGSTER_HOME", ""))
+
+
+def default_report_location() -> str:
+    """Return `reports` in DAGSTER_HOME, or in the working directory where there is none."""
     home = os.environ.get("DAGSTER_HOME", "").strip()
-    return f"sqlite:///{Path(home or '.').resolve() / 'refund_ledger.db'}"
+    return str(Path(home or ".").resolve() / "reports")
 
 
-def _dagster_home() -> Path | None:
+def dagster_home() -> Path | None:
     """Return DAGSTER_HOME; without one there is no daemon either, and nothing runs by itself."""
     home = os.environ.get("DAGSTER_HOME", "").strip()
     return Path(home) if home else None
@@ -354,4 +386,13 @@ def default_resources() -> dict[str, object]:
             else DEFAULT_NETSUITE_CONCURRENCY,
         ),
         "mapping": MappingResource(location=dg.EnvVar("REFUNDS_MAPPING")),
+        "watch": WatchResource(
+            tenant=dg.EnvVar("REFUNDS_TENANT"),
+            alerts=_optional("REFUNDS_ALERTS"),
+            heartbeat_url=_optional("REFUNDS_HEARTBEAT_URL"),
+            outstanding_limit_hours=_optional("REFUNDS_OUTSTANDING_LIMIT_HOURS"),
+            tick_limit_minutes=_optional("REFUNDS_TICK_LIMIT_MINUTES"),
+            code_location=_optional("REFUNDS_CODE_LOCATION"),
+        ),
+        "report_place": ReportPlace(location=_optional("REFUNDS_REPORTS")),
     }

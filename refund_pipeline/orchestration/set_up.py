@@ -23,6 +23,7 @@ from refund_pipeline.orchestration.resources import (
     default_resources,
     start_date,
 )
+from refund_pipeline.orchestration.watch_resource import WatchResource
 from refund_pipeline.steps.doctor_findings import Finding, Findings, NotGiven, error, warning
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class JobSetUp:
 
     def settings(self, today: date) -> Findings:
         """Return what is found in the environment itself; no value is ever shown."""
-        wrong = [*self._variables(), *_start_date(today), *_home()]
+        wrong = [*self._variables(), *_start_date(today), *_home(), *self._alerts()]
         yield from wrong or [Finding(AREA, "every variable that is needed is set")]
 
     def tenant(self) -> str:
@@ -143,6 +144,31 @@ class JobSetUp:
                     f"the value of {name} begins or ends with a blank, a line break or a quote",
                     f"set {name} without it",
                 )
+
+    def _alerts(self) -> Iterator[Finding]:
+        """Yield what keeps people from being told; nobody is told anything now."""
+        from refund_pipeline.gateways.alerts import SETTING, UnusableAlerts, channels
+
+        try:
+            settings = self._resource(WatchResource).settings()
+            settings.limits()
+        except NotGiven:
+            return  # told already
+        except Misconfigured as problem:
+            yield error(AREA, str(problem), "correct it, or remove it for the default")
+            return
+        told = channels(settings.alerts)
+        if not told:
+            yield warning(
+                AREA,
+                f"{SETTING} is not set: nobody is told when something needs a person",
+                f"set {SETTING} as docs/operations.md says under Alerts, and try it with"
+                " refund-pipeline watch --test",
+            )
+        for channel in told:
+            channel.close()
+            if isinstance(channel, UnusableAlerts):
+                yield error(AREA, channel.problem, f"correct {SETTING}")
 
 
 def _variables(configured: dg.ConfigurableResource) -> Iterator[tuple[str, str]]:

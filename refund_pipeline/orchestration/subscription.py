@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 
 import dagster as dg
 
+from refund_pipeline.domain.standing import WATCH_SUBSCRIPTION
 from refund_pipeline.orchestration.failures import (
     MAX_RETRIES_TAG,
     PermanentFailure,
@@ -16,7 +17,6 @@ from refund_pipeline.orchestration.failures import (
 )
 from refund_pipeline.orchestration.resources import Clock, SubscriptionResource, integration_id
 
-WATCH_SUBSCRIPTION = "watch_subscription"
 _NOT_SET = "NEWSTORE_INTEGRATION_ID is not set; no subscription is watched"
 
 

@@ -2,14 +2,15 @@
 
 POST /events answers 200 once the event is in the landing bucket, and 500 while it is not, so that
 NewStore sends it again. Every well-formed event is 200, of whatever kind: any other answer can stop
-the retailer's whole stream (contract newstore 1.2). GET /healthz and /readyz are for the operator.
+the retailer's whole stream (contract newstore 1.2). GET /healthz and /readyz are for the operator,
+/metrics, where it is switched on, for Prometheus.
 """
 
 import contextlib
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -26,10 +27,19 @@ from refund_pipeline.receiver.allowance import Allowance, Share
 from refund_pipeline.receiver.batches import Batches, Outcome
 from refund_pipeline.receiver.envelopes import Malformed, read_envelope
 from refund_pipeline.receiver.readiness import Readiness
-from refund_pipeline.receiver.reading import Refusal, read_body, refused_by_headers
+from refund_pipeline.receiver.reading import (
+    Refusal,
+    read_body,
+    refused_by_headers,
+    refused_by_key,
+)
 from refund_pipeline.receiver.settings import ReceiverSettings, settings_from_environment
 
-EVENTS, HEALTH, READY = "/events", "/healthz", "/readyz"
+if TYPE_CHECKING:
+    from refund_pipeline.receiver.metrics import Metrics
+
+EVENTS, HEALTH, READY, METRICS = "/events", "/healthz", "/readyz", "/metrics"
+_PROMETHEUS = "text/plain; version=1.0.0"
 _log = logging.getLogger(__name__)
 _Counted = Literal["stored", "not_stored", "refused", "failed"]
 
@@ -51,13 +61,15 @@ def create_app(settings: ReceiverSettings, *, writer: Writer | None = None) -> A
     """Return the app; `writer` is the settings' landing bucket while it is None."""
     chosen = writer or LandingWriter(settings.landing_url, tenant=settings.tenant)
     receiver = _Receiver(settings, chosen)
+    numbers = (METRICS,) if settings.metrics_key is not None else ()
     app = Starlette(
         routes=[
             Route(EVENTS, receiver.event, methods=["POST"]),
             Route(HEALTH, receiver.health),
             Route(READY, receiver.ready),
+            *(Route(path, receiver.numbers) for path in numbers),
         ],
-        middleware=[Middleware(AccessLog, paths=(EVENTS, HEALTH, READY))],
+        middleware=[Middleware(AccessLog, paths=(EVENTS, HEALTH, READY, *numbers))],
         exception_handlers={HTTPException: _http_error},
         lifespan=receiver.lifespan,
     )
@@ -98,6 +110,7 @@ class _Receiver:
             allowance=self._allowance,
         )
         self._counts: Counter[_Counted] = Counter()
+        self._metrics: Metrics | None = None
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:
@@ -108,6 +121,8 @@ class _Receiver:
         finally:
             await self._batches.close()
             self._writer.close()
+            if self._metrics is not None:
+                self._metrics.close()
 
     async def event(self, request: Request) -> Response:
         """Answer one webhook."""
@@ -138,6 +153,23 @@ class _Receiver:
         if await self._readiness.is_ready():
             return _answer(200, "ready")
         return _answer(503, "the landing bucket cannot be reached")
+
+    async def numbers(self, request: Request) -> Response:
+        """Answer Prometheus; the key is another one than that of the events."""
+        keys = [key for key in (self._settings.metrics_key,) if key is not None]
+        refusal = refused_by_key(request, keys=keys)
+        if refusal is not None:
+            return _answer(refusal.status, refusal.sentence)
+        if self._metrics is None:
+            # Loaded by the first who asks: a receiver nobody asks needs neither of its libraries.
+            from refund_pipeline.receiver.metrics import LedgerNumbers, Metrics
+
+            url = self._settings.ledger_url
+            self._metrics = Metrics(self._events, ledger=LedgerNumbers(url) if url else None)
+        return Response(await self._metrics.text(), media_type=_PROMETHEUS)
+
+    def _events(self) -> dict[str, int]:
+        return {kind: self._counts[kind] for kind in get_args(_Counted)}
 
     def _refused(self, refusal: Refusal) -> Response:
         kind: _Counted = "failed" if refusal.status == 500 else "refused"  # noqa: PLR2004

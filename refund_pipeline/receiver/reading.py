@@ -30,8 +30,9 @@ def refused_by_headers(
     request: Request, *, keys: Sequence[bytes], limits: Limits
 ) -> Refusal | None:
     """Refuse what its headers condemn already."""
-    if not _is_authorized(request.headers.raw, keys):
-        return Refusal(401, "the Authorization header is not Bearer with a valid key")
+    refusal = refused_by_key(request, keys=keys)
+    if refusal is not None:
+        return refusal
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != _MEDIA_TYPE:
         return Refusal(415, f"the Content-Type is not {_MEDIA_TYPE}")
@@ -39,6 +40,13 @@ def refused_by_headers(
     if announced.isdecimal() and (len(announced) > _MOST_DIGITS or int(announced) > limits.body):
         return _too_large(limits)
     return None
+
+
+def refused_by_key(request: Request, *, keys: Sequence[bytes]) -> Refusal | None:
+    """Refuse a request without a valid key."""
+    if _is_authorized(request.headers.raw, keys):
+        return None
+    return Refusal(401, "the Authorization header is not Bearer with a valid key")
 
 
 async def read_body(request: Request, *, share: Share, limits: Limits) -> bytes | Refusal:

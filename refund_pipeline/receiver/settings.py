@@ -1,8 +1,8 @@
 """The receiver's settings; the only module of the room that reads the environment.
 
 REFUNDS_RECEIVER_KEY, REFUNDS_RECEIVER_KEY_PREVIOUS while keys are rotated, REFUNDS_RECEIVER_EVENTS,
-REFUNDS_RECEIVER_INTERVAL, REFUNDS_LANDING_URL and REFUNDS_TENANT. S3 is reached by the standard AWS
-variables.
+REFUNDS_RECEIVER_INTERVAL, REFUNDS_RECEIVER_METRICS_KEY, REFUNDS_LANDING_URL, REFUNDS_TENANT and
+REFUNDS_LEDGER_URL. S3 is reached by the standard AWS variables.
 """
 
 import os
@@ -17,6 +17,7 @@ from refund_pipeline.gateways.s3 import split_url
 EVERY_EVENT = "*"
 _REQUIRED = ("REFUNDS_RECEIVER_KEY", "REFUNDS_LANDING_URL", "REFUNDS_TENANT")
 _KEYS = ("REFUNDS_RECEIVER_KEY", "REFUNDS_RECEIVER_KEY_PREVIOUS")
+_METRICS_KEY = "REFUNDS_RECEIVER_METRICS_KEY"
 _KEY = re.compile(r"[!-~]{16,}", re.ASCII)
 """Visible ASCII, since it travels in a header; long enough not to be found by trying."""
 _DEFAULT_INTERVAL = 0.2
@@ -51,6 +52,10 @@ class ReceiverSettings:
     """All of them are valid."""
     events: frozenset[str] = frozenset({REFUND_ISSUED})
     """Names of the events that are stored; `*` is every name."""
+    metrics_key: bytes | None = field(default=None, repr=False)
+    """Who may ask for numbers; without one nobody may."""
+    ledger_url: str = field(default="", repr=False)
+    """Only for numbers; empty: those of the receiver alone."""
     interval: float = _DEFAULT_INTERVAL
     """Seconds from the first event of a file until it is written."""
     limits: Limits = Limits()
@@ -77,10 +82,13 @@ def read_settings(environment: Mapping[str, str]) -> ReceiverSettings:
         raise Misconfigured(
             f"the receiver does not start: {', '.join(missing)} must be set and not be empty"
         )
+    keys = tuple(_key(name, values[name]) for name in _KEYS if values.get(name))
     return ReceiverSettings(
         landing_url=_landing_url(values["REFUNDS_LANDING_URL"]),
         tenant=values["REFUNDS_TENANT"],
-        keys=tuple(_key(name, values[name]) for name in _KEYS if values.get(name)),
+        keys=keys,
+        metrics_key=_metrics_key(values.get(_METRICS_KEY, ""), keys),
+        ledger_url=values.get("REFUNDS_LEDGER_URL", ""),
         events=_events(values.get("REFUNDS_RECEIVER_EVENTS", "")),
         interval=_interval(values.get("REFUNDS_RECEIVER_INTERVAL", "")),
     )
@@ -93,6 +101,18 @@ def _key(name: str, value: str) -> bytes:
             " and no space, as `openssl rand -hex 32` makes them"
         )
     return value.encode("ascii")
+
+
+def _metrics_key(value: str, keys: tuple[bytes, ...]) -> bytes | None:
+    if not value:
+        return None
+    key = _key(_METRICS_KEY, value)
+    if key in keys:
+        raise Misconfigured(
+            f"{_METRICS_KEY} is a key of the events as well: who reads numbers could send refunds;"
+            " choose another"
+        )
+    return key
 
 
 def _landing_url(value: str) -> str:

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta, timezone
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from refund_pipeline.sandbox.landing_server import LandingServer
+
 if TYPE_CHECKING:
-    from moto.server import ThreadedMotoServer
     from mypy_boto3_s3 import S3Client
     from typing_extensions import Self
 
@@ -53,16 +54,32 @@ class LandingSandbox:
         self.prefix = prefix.strip("/")
         self.tenant = tenant
         self._random = random.Random(seed)
-        self._server: ThreadedMotoServer | None = None
+        self._server: LandingServer | None = None
         self._client: S3Client | None = None
 
     @property
     def endpoint_url(self) -> str:
         """The server's address; it exists once the sandbox has started."""
+        return self._started.url
+
+    @property
+    def requests(self) -> int:
+        """How many requests came, those during an outage among them."""
+        return self._started.door.requests
+
+    def start_outage(self) -> None:
+        """Answer 503 to everything until `end_outage`."""
+        self._started.door.is_shut = True
+
+    def end_outage(self) -> None:
+        """Answer again."""
+        self._started.door.is_shut = False
+
+    @property
+    def _started(self) -> LandingServer:
         if self._server is None:
             raise RuntimeError("the landing sandbox has not started")
-        host, port = self._server.get_host_and_port()
-        return f"http://{host}:{port}"
+        return self._server
 
     @property
     def url(self) -> str:
@@ -88,10 +105,9 @@ class LandingSandbox:
     def start(self) -> None:
         """Start the server and make the bucket."""
         import boto3
-        from moto.server import ThreadedMotoServer
 
         _quieten_access_log()
-        self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        self._server = LandingServer()
         self._server.start()
         env = self.env()
         self._client = boto3.client(

@@ -31,6 +31,7 @@ class Faults:
         self._lock = threading.Lock()
         self._left: dict[Fault, int] = {}
         self._down = False
+        self._no_tokens = False
         self._down_until: datetime | None = None
         self.retry_after = 1
 
@@ -55,15 +56,16 @@ class Faults:
         """Answer the next `times` API requests with 500 and an HTML page."""
         self._arm(Fault.SERVER_ERROR, times)
 
-    def start_outage(self) -> None:
-        """Answer 503 with an HTML page to everything, the token endpoint included."""
+    def start_outage(self, *, tokens_only: bool = False) -> None:
+        """Answer 503 with an HTML page to everything, or to the token endpoint alone."""
         with self._lock:
-            self._down = True
+            self._down = not tokens_only
+            self._no_tokens = tokens_only
 
     def end_outage(self) -> None:
         """End any outage."""
         with self._lock:
-            self._down = False
+            self._down = self._no_tokens = False
             self._down_until = None
 
     def outage_for(self, seconds: float) -> None:
@@ -72,8 +74,14 @@ class Faults:
             self._down_until = self._clock() + timedelta(seconds=seconds)
 
     @property
+    def token_outage(self) -> bool:
+        """Whether an outage of the token endpoint is on."""
+        with self._lock:
+            return self._no_tokens
+
+    @property
     def outage(self) -> bool:
-        """Whether an outage is on."""
+        """Whether an outage of everything is on."""
         with self._lock:
             until = self._down_until
             return self._down or (until is not None and self._clock() < until)

@@ -115,6 +115,8 @@ class Front:
         if self.faults.outage:
             return page(503, "Service Unavailable")
         if kind == "token":
+            if self.faults.token_outage:
+                return page(503, "Service Unavailable")
             return await self._token(request)
         if self.faults.strikes(Fault.LOST_ANSWER):
             return None

@@ -71,14 +71,57 @@ def examine(set_up: SetUp, *, now: Callable[[], datetime]) -> Findings:
         yield from check_mapping(mapping)
     else:
         yield from mapping
-    yield from guarded("ledger", _LEDGER_FIX, lambda: _ledger(set_up))
-    yield from guarded(
+    yield from examine_ledger(set_up)
+    yield from examine_bucket(set_up, now=now)
+    rules = mapping.mapping if isinstance(mapping, LoadedMapping) else None
+    yield from _outside(set_up, rules, now)
+
+
+def examine_ledger(set_up: SetUp) -> Findings:
+    """Yield what is found of the ledger."""
+    return guarded("ledger", _LEDGER_FIX, lambda: _ledger(set_up))
+
+
+def examine_bucket(set_up: SetUp, *, now: Callable[[], datetime]) -> Findings:
+    """Yield what is found of the landing bucket."""
+    return guarded(
         "landing bucket",
         _BUCKET_FIX,
         lambda: check_landing(set_up.landing_bucket, tenant=set_up.tenant(), now=now()),
     )
-    rules = mapping.mapping if isinstance(mapping, LoadedMapping) else None
-    yield from _outside(set_up, rules, now)
+
+
+def examine_newstore(
+    set_up: SetUp, mapping: Mapping | None, *, now: Callable[[], datetime]
+) -> Findings:
+    """Yield what is found of NewStore; `mapping` says what it is asked."""
+    found = reach("NewStore", set_up.newstore_address, fix=_NEWSTORE_FIX, now=now)
+    yield from _newstore(set_up, mapping) if isinstance(found, Reached) else [found]
+
+
+def examine_netsuite(
+    set_up: SetUp, mapping: Mapping | None, *, now: Callable[[], datetime]
+) -> Findings:
+    """Yield what is found of NetSuite; without a mapping what does not depend on one."""
+    found = reach("NetSuite", lambda: set_up.netsuite().address, fix=_NETSUITE_FIX, now=now)
+    yield from _netsuite(set_up, mapping, now) if isinstance(found, Reached) else [found]
+
+
+def _newstore(set_up: SetUp, mapping: Mapping | None) -> Findings:
+    asks_refunds = mapping is None or mapping.policies.returns == "refund_resource"
+    return guarded(
+        "NewStore",
+        _NEWSTORE_FIX,
+        lambda: check_newstore(set_up.newstore(), asks_refunds=asks_refunds),
+    )
+
+
+def _netsuite(set_up: SetUp, mapping: Mapping | None, now: Callable[[], datetime]) -> Findings:
+    return guarded(
+        "NetSuite",
+        _NETSUITE_FIX,
+        lambda: check_netsuite(set_up.netsuite(), mapping, now=now()),
+    )
 
 
 def _outside(set_up: SetUp, mapping: Mapping | None, now: Callable[[], datetime]) -> Findings:
@@ -88,23 +131,8 @@ def _outside(set_up: SetUp, mapping: Mapping | None, now: Callable[[], datetime]
     yield from check_clock(
         {name: found.skew for name, found in reached.items() if isinstance(found, Reached)}
     )
-    asks_refunds = mapping is None or mapping.policies.returns == "refund_resource"
-    checks: dict[str, tuple[str, Callable[[], Findings]]] = {
-        "NewStore": (
-            _NEWSTORE_FIX,
-            lambda: check_newstore(set_up.newstore(), asks_refunds=asks_refunds),
-        ),
-        "NetSuite": (
-            _NETSUITE_FIX,
-            lambda: check_netsuite(set_up.netsuite(), mapping, now=now()),
-        ),
-    }
-    for area, (fix, check) in checks.items():
-        found = reached[area]
-        if isinstance(found, Reached):
-            yield from guarded(area, fix, check)
-        else:
-            yield found
+    yield from _newstore(set_up, mapping) if isinstance(newstore, Reached) else [newstore]
+    yield from _netsuite(set_up, mapping, now) if isinstance(netsuite, Reached) else [netsuite]
 
 
 def _loaded(set_up: SetUp) -> LoadedMapping | list[Finding]:

@@ -82,7 +82,7 @@ def post_refunds(
     work = ledger.refunds_to_post(day, refund_ids=refund_ids)
     batch = _Batch(ledger, erp, surroundings, size=len(work), concurrency=concurrency)
     if work:
-        batch.run(work)
+        batch.run(work, is_past=day < surroundings.clock().date())
     return PostingSummary(
         looked_at=len(work),
         results=dict(batch.results),
@@ -133,13 +133,19 @@ class _Batch:
         self._to_settle: list[_Task] = []
         self._started = self._last_progress = time.monotonic()
 
-    def run(self, work: Sequence[PostingWork]) -> None:
-        """Look everything up, post what is not there, settle what had no clear answer."""
+    def run(self, work: Sequence[PostingWork], *, is_past: bool) -> None:
+        """Look everything up, post what is not there, settle what had no clear answer.
+
+        Of a day that `is_past` nothing should be new: a lost ledger may have posted it, and under
+        another prefix. Then it is looked for by its own id as well.
+        """
         tasks = [_Task(item) for item in work]
         existing = self._erp.find(
             [key for task in tasks for key in task.work.transaction.possible_ids]
         )
         open_tasks = [task for task in tasks if not self._found(task, existing, "already posted")]
+        if is_past:
+            open_tasks = self._not_there_by_field(open_tasks)
         begun = [task for task in open_tasks if task.work.state in {"intended", "uncertain"}]
         for task in begun:
             task.outcome = Uncertain("an earlier write had no answer")
@@ -246,15 +252,20 @@ class _Batch:
         if not missing:
             return []
         self._around.sleep(_SETTLE_PAUSE)
-        again = [task for task in missing if not self._looked_up(task)]
-        return [task for task in again if not self._found_by_field(task)]
+        return self._not_there_by_field([task for task in missing if not self._looked_up(task)])
 
-    def _found_by_field(self, task: _Task) -> bool:
-        """Look for a record whose external id was taken away, before it is written again."""
-        field = task.work.transaction.refund_id_field
-        if field is None:
-            return False
-        found = self._erp.find_by_field(field, [task.refund_id]).get(task.refund_id, ())
+    def _not_there_by_field(self, tasks: Sequence[_Task]) -> list[_Task]:
+        """Look for records whose external id was taken away or is another, before a write."""
+        by_field: dict[str, list[str]] = {}
+        for task in tasks:
+            if (field := task.work.transaction.refund_id_field) is not None:
+                by_field.setdefault(field, []).append(task.refund_id)
+        found: dict[str, Sequence[ErpRecord]] = {}
+        for field, refund_ids in by_field.items():
+            found |= self._erp.find_by_field(field, refund_ids)
+        return [task for task in tasks if not self._is_one_of(found.get(task.refund_id, ()), task)]
+
+    def _is_one_of(self, found: Sequence[ErpRecord], task: _Task) -> bool:
         others = [record for record in found if record.erp_id not in task.there.values()]
         by_id = {
             ours.external_id: record

@@ -90,12 +90,15 @@ def reconcile(
         else:
             verdicts.append((item.transaction.refund_id, _verdict(item, there)))
     ledger.record_verifications(verdicts)
+    extra = _extra(day, ledger, erp, prefix) if everything else ()
+    if everything:
+        ledger.record_unknown(day, extra)
     return Reconciliation(
         checked=len(verdicts),
         too_young=too_young,
         agreements=_agreements([item.transaction for item in posted], found),
         problems=tuple(ledger.posting_differences(day)),
-        extra=_extra(day, ledger, erp, prefix) if everything else (),
+        extra=extra,
         erp_requests=erp.requests_made - before,
     )
 

@@ -16,13 +16,13 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from refund_pipeline.domain.errors import Misconfigured, Unavailable
 
-HEAD = "0002"
-"""The newest revision. When the database stands there, Alembic is not even imported."""
+HEAD = "0004"
+"""The newest revision. When the database is as new, Alembic is not even imported."""
 _BATCH = 500
 _BUSY_TIMEOUT_MS = 30_000
 _MIGRATION_LOCK = 0x7265_6675_6E64_0001  # "refund" and 1: an advisory lock is just a number
 _WRITES = "refund_pipeline_writes"
-_VERSION = sa.table("alembic_version", sa.column("version_num", sa.Text)).c.version_num
+VERSION = sa.table("alembic_version", sa.column("version_num", sa.Text)).c.version_num
 _NEEDS_A_PERSON = (
     "password authentication failed",
     "no pg_hba.conf entry",
@@ -39,6 +39,11 @@ _POSTGRESQL_CODES: Mapping[str, type[Unavailable | Misconfigured]] = {
 }
 
 Item = TypeVar("Item")
+
+
+def default_url(home: str) -> str:
+    """Return the SQLite ledger in DAGSTER_HOME, or in the working directory where there is none."""
+    return f"sqlite:///{Path(home.strip() or '.').resolve() / 'refund_ledger.db'}"
 
 
 class Database:
@@ -70,6 +75,16 @@ class Database:
         """
         with self._translated(), self._open().begin() as connection:
             yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Open a transaction whose statements all see the same moment; raises as `read` does."""
+        with self._translated():
+            engine = self._open()
+            if engine.dialect.name == "postgresql":
+                engine = engine.execution_options(isolation_level="REPEATABLE READ")
+            with engine.begin() as connection:
+                yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -186,27 +201,39 @@ def _postgresql_engine(url: URL) -> Engine:
 
 
 def _bring_up_to_date(engine: Engine) -> None:
-    if _revision(engine) == HEAD:
+    if _is_usable(_revision(engine)):
         return
     with engine.execution_options(**{_WRITES: True}).begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-        # Whoever waited for the lock (SQLite: for BEGIN IMMEDIATE) finds the work done; Alembic
-        # sees that itself.
-        _upgrade(connection)
+        # Whoever waited for the lock (SQLite: for BEGIN IMMEDIATE) finds the work done, by a newer
+        # version perhaps.
+        if not _is_usable(_revision(engine)):
+            _upgrade(connection)
+
+
+def _is_usable(revision: str | None) -> bool:
+    """Whether this version can work with a database of `revision` as it is.
+
+    A newer one of the same generation only adds to what is known here (`migrations/versions/`), so
+    that two versions may run side by side, and a version can be rolled back without the ledger.
+    """
+    if revision is None or len(revision) != len(HEAD):
+        return False
+    return revision[0] == HEAD[0] and revision >= HEAD
 
 
 def _revision(engine: Engine) -> str | None:
     try:
         with engine.begin() as connection:
-            return connection.execute(sa.select(_VERSION)).scalar_one_or_none()
+            return connection.execute(sa.select(VERSION)).scalar_one_or_none()
     except (sa.exc.ProgrammingError, sa.exc.OperationalError) as error:
         if "no such table" in str(error.orig) or getattr(error.orig, "pgcode", None) == "42P01":
             return None
         raise
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, to: str = "head") -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
@@ -216,7 +243,7 @@ def _upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     config.attributes["connection"] = connection
     try:
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
     except CommandError as error:
         raise Misconfigured(
             f"the ledger's schema cannot be migrated to revision {HEAD}; was it written by a newer "
@@ -247,13 +274,15 @@ def fetch(
 
 
 def upsert(connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert rows, one per refund id, or replace the given columns of those that exist."""
+    """Insert rows, one per primary key, or replace the given columns of those that exist."""
     if not rows:
         return
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = insert(table)
-    replaced = {name: statement.excluded[name] for name in rows[0] if name != "refund_id"}
+    keys = list(table.primary_key)
+    names = {column.name for column in keys}
+    replaced = {name: statement.excluded[name] for name in rows[0] if name not in names}
     connection.execute(
-        statement.on_conflict_do_update(index_elements=[table.c.refund_id], set_=replaced),
+        statement.on_conflict_do_update(index_elements=keys, set_=replaced),
         [dict(row) for row in rows],
     )

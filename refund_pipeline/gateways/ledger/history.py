@@ -4,17 +4,21 @@ One place for all writers: read the view before and after, within the writer's t
 keeps `refund_event.unsettled`, by which open refunds are found. Decides nothing itself.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from refund_pipeline.domain.statuses import SETTLED
 from refund_pipeline.gateways.ledger.database import batches, fetch
-from refund_pipeline.gateways.ledger.rows import SETTLED, HistoryEntry
+from refund_pipeline.gateways.ledger.rows import HistoryEntry
 from refund_pipeline.gateways.ledger.tables import refund_event, refund_history, refund_status
+
+_NOTHING_TOLD: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +38,12 @@ class _Standing:
 
 
 @contextmanager
-def tracked(writing: Writing, refund_ids: Collection[str]) -> Iterator[None]:
+def tracked(
+    writing: Writing, refund_ids: Collection[str], *, told: Mapping[str, str] = _NOTHING_TOLD
+) -> Iterator[None]:
     """Append to the history what the body changes about these refunds; it must touch no others.
 
+    Those in `told`, which the body may fill, get an entry that says it, changed or not.
     Writers of one refund wait for each other, so that each sees what the one before left.
     """
     ids = sorted(set(refund_ids))
@@ -47,7 +54,8 @@ def tracked(writing: Writing, refund_ids: Collection[str]) -> Iterator[None]:
     changed = {
         refund_id: standing
         for refund_id, standing in after.items()
-        if refund_id not in before
+        if refund_id in told
+        or refund_id not in before
         or (before[refund_id].status, before[refund_id].reason)
         != (standing.status, standing.reason)
     }
@@ -62,7 +70,7 @@ def tracked(writing: Writing, refund_ids: Collection[str]) -> Iterator[None]:
                 "from_status": before[refund_id].status if refund_id in before else None,
                 "to_status": standing.status,
                 "reason": standing.reason,
-                "detail": standing.detail,
+                "detail": told.get(refund_id, standing.detail),
                 "run_id": writing.run_id,
             }
             for refund_id, standing in changed.items()

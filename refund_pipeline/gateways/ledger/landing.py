@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from refund_pipeline.domain.events import RefundEvent
+from refund_pipeline.domain.reasons import HANDLED_BY_HAND
 from refund_pipeline.gateways.ledger.database import fetch
 from refund_pipeline.gateways.ledger.history import Writing
 from refund_pipeline.gateways.ledger.rows import FileCounts, FileTotals, LandedFile, RejectedLine
@@ -63,7 +64,7 @@ def record(
 ) -> FileCounts:
     """Write a file that is not recorded yet, its new refunds, conflicts and rejected lines."""
     connection = writing.connection
-    known = _known_events(connection, [event.refund_id for _, event in events])
+    known = known_events(connection, [event.refund_id for _, event in events])
     new: list[tuple[int, RefundEvent]] = []
     conflicts: list[tuple[int, RefundEvent, str]] = []
     for line_number, event in events:
@@ -71,7 +72,7 @@ def record(
         if first is None:
             known[event.refund_id] = event
             new.append((line_number, event))
-        elif differing := ", ".join(_differing(first, event)):
+        elif differing := ", ".join(differing_fields(first, event)):
             conflicts.append((line_number, event, differing))
     counts = FileCounts(
         new=len(new),
@@ -81,8 +82,8 @@ def record(
         other=sum(other_events.values()),
     )
     _insert_file(writing, file, counts, other_events=other_events, lines=lines)
-    _insert_events(writing, file, new)
-    _mark_conflicts(writing, file, conflicts)
+    insert_events(writing, file, new)
+    mark_conflicts(writing, file, conflicts)
     refused = [
         RejectedLine(
             file.key,
@@ -98,12 +99,13 @@ def record(
     return counts
 
 
-def _known_events(connection: Connection, refund_ids: Iterable[str]) -> dict[str, RefundEvent]:
+def known_events(connection: Connection, refund_ids: Iterable[str]) -> dict[str, RefundEvent]:
+    """Return the events of those of these refunds that have landed."""
     rows = fetch(connection, sa.select(*EVENT_COLUMNS), refund_event.c.refund_id, list(refund_ids))
     return {row.refund_id: event_of(row) for row in rows}
 
 
-def _differing(first: RefundEvent, second: RefundEvent) -> list[str]:
+def differing_fields(first: RefundEvent, second: RefundEvent) -> list[str]:
     """Name the fields in which two events of one refund differ, never their values."""
     return [name for name in _CONTENT if getattr(first, name) != getattr(second, name)]
 
@@ -136,9 +138,10 @@ def _insert_file(
     )
 
 
-def _insert_events(
+def insert_events(
     writing: Writing, file: LandedFile, events: Sequence[tuple[int, RefundEvent]]
 ) -> None:
+    """Write new refunds with the lines they stand on."""
     if not events:
         return
     rows = [
@@ -157,16 +160,22 @@ def _insert_events(
     writing.connection.execute(sa.insert(refund_event), rows)
 
 
-def _mark_conflicts(
+def mark_conflicts(
     writing: Writing, file: LandedFile, conflicts: Sequence[tuple[int, RefundEvent, str]]
 ) -> None:
+    """Hold the refunds that these lines contradict; each comes with the fields that differ."""
     for line_number, event, differing in conflicts:
+        row = refund_event.c
         writing.connection.execute(
             sa.update(refund_event)
-            .where(refund_event.c.refund_id == event.refund_id, refund_event.c.conflict.is_(None))
+            .where(
+                row.refund_id == event.refund_id,
+                row.conflict.is_(None) | (row.conflict == HANDLED_BY_HAND),
+            )
             .values(
                 conflict=f"line {line_number} of {file.key} says otherwise: {differing}",
                 conflict_at=writing.now,
+                by_hand_at=None,  # whoever handled it did not know of this
             )
         )
 
@@ -198,18 +207,21 @@ def file_totals(connection: Connection, day: date) -> FileTotals:
     row = landed_file.c
     sums = [
         sa.func.coalesce(sa.func.sum(column), 0)
-        for column in (row.lines, row.new, row.duplicates, row.conflicts, row.size)
+        for column in (row.lines, row.new, row.duplicates, row.conflicts, row.rejected, row.size)
     ]
     strays = sa.func.count().filter(row.kind == "stray")
     found = connection.execute(
         sa.select(sa.func.count(), strays, *sums).where(row.landing_day == day)
     ).one()
-    files, stray_count, lines, new, duplicates, conflicts, size = (int(value) for value in found)
+    files, stray_count, lines, new, duplicates, conflicts, refused, size = map(int, found)
     others: Counter[str] = Counter()
     named = sa.select(row.other_events).where(row.landing_day == day, row.other > 0)
     for text in connection.scalars(named):
         others.update(json.loads(text))
-    refused = sa.select(sa.func.count()).where(*_unreleased(day))
+    unreleased = sa.select(sa.func.count()).where(
+        rejected_line.c.landing_day == day, rejected_line.c.released_at.is_(None)
+    )
+    rejected = connection.scalar(unreleased) or 0
     return FileTotals(
         files=files - stray_count,
         strays=stray_count,
@@ -217,33 +229,8 @@ def file_totals(connection: Connection, day: date) -> FileTotals:
         events=new,
         duplicates=duplicates,
         conflicts=conflicts,
-        rejected=connection.scalar(refused) or 0,
+        rejected=rejected,
         other_events=dict(sorted(others.items())),
         bytes=size,
+        released=refused + conflicts - rejected,
     )
-
-
-def rejected_lines(connection: Connection, day: date, *, limit: int) -> list[RejectedLine]:
-    """Return the first unreleased rejected lines of `day`, in file order."""
-    row = rejected_line.c
-    statement = (
-        sa.select(row.key, row.etag, row.line_number, row.problems, row.line_sha256, row.line_bytes)
-        .where(*_unreleased(day))
-        .order_by(row.key, row.line_number, row.etag)
-        .limit(limit)
-    )
-    return [
-        RejectedLine(
-            found.key,
-            found.etag,
-            found.line_number,
-            tuple(json.loads(found.problems)),
-            found.line_sha256,
-            found.line_bytes,
-        )
-        for found in connection.execute(statement)
-    ]
-
-
-def _unreleased(day: date) -> tuple[sa.ColumnElement[bool], ...]:
-    return rejected_line.c.landing_day == day, rejected_line.c.released_at.is_(None)

@@ -4,7 +4,7 @@ What a method does is in the module of its subject beside this one; here are onl
 and run. Every method raises `Unavailable` or `Misconfigured` when the database cannot be used.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
@@ -19,10 +19,12 @@ from refund_pipeline.gateways.ledger import (
     postings,
     probe,
     refund_work,
-    resolutions,
+    rejected,
+    report,
 )
-from refund_pipeline.gateways.ledger.database import HEAD, Database
-from refund_pipeline.gateways.ledger.history import Writing, tracked
+from refund_pipeline.gateways.ledger.history import tracked
+from refund_pipeline.gateways.ledger.people import PeoplesLedger
+from refund_pipeline.gateways.ledger.reader import LedgerReader
 from refund_pipeline.gateways.ledger.rows import (
     FileCounts,
     FileTotals,
@@ -40,19 +42,19 @@ from refund_pipeline.gateways.ledger.rows import (
     TransactionRow,
     TransactionWork,
 )
+from refund_pipeline.gateways.ledger.watched import WatchedLedger
 
 
-class Ledger:
+class Ledger(PeoplesLedger):
     """The ledger behind a SQLAlchemy URL; connects and migrates on first use. Thread-safe."""
 
-    def __init__(self, url: str, *, clock: Callable[[], datetime], run_id: str = "") -> None:
-        self._database = Database(url)
-        self._clock = clock
-        self._run_id = run_id
+    def for_the_watch(self) -> WatchedLedger:
+        """Return what the watch asks of this ledger, over the same connections."""
+        return WatchedLedger(self._database)
 
-    def close(self) -> None:
-        """Close every connection."""
-        self._database.close()
+    def for_reading(self) -> LedgerReader:
+        """Return what people and other systems read, over the same connections."""
+        return LedgerReader(self._database)
 
     def prove_writable(self) -> str:
         """Return the revision of the schema, which is migrated first, once a write would work.
@@ -60,18 +62,7 @@ class Ledger:
         Nothing else is changed.
         """
         with self._database.write() as connection:
-            probe.prove_writable(connection)
-        return HEAD
-
-    @contextmanager
-    def _writing(self) -> Iterator[Writing]:
-        with self._database.write() as connection:
-            yield Writing(connection, self._clock(), self._run_id)
-
-    @contextmanager
-    def _changing(self, refund_ids: Collection[str]) -> Iterator[Writing]:
-        with self._writing() as writing, tracked(writing, refund_ids):
-            yield writing
+            return probe.prove_writable(connection)
 
     def known_files(self, keys: Collection[str]) -> frozenset[tuple[str, str]]:
         """Return which (key, etag) pairs of these keys are recorded, strays too."""
@@ -123,7 +114,7 @@ class Ledger:
     def rejected_lines(self, day: date, *, limit: int = 50) -> list[RejectedLine]:
         """Return the first unreleased rejected lines of `day`, in file order."""
         with self._database.read() as connection:
-            return landing.rejected_lines(connection, day, limit=limit)
+            return rejected.lines(connection, day, limit=limit)
 
     def refunds_to_pay(
         self, day: date, *, refund_ids: Collection[str] | None = None, refresh: bool = False
@@ -229,22 +220,15 @@ class Ledger:
         with self._writing() as writing:
             postings.record_verifications(writing, rows)
 
+    def record_unknown(self, day: date, records: Sequence[tuple[str, str]]) -> None:
+        """Record the (external id, ERP id) pairs found around `day` that the ledger lacks."""
+        with self._writing() as writing:
+            postings.record_unknown(writing, day, records)
+
     def posting_differences(self, day: date) -> list[tuple[str, str]]:
         """Return (refund id, difference) for postings of `day` that the ERP shows differently."""
         with self._database.read() as connection:
             return postings.differences(connection, day)
-
-    def resolve(
-        self, refund_ids: Collection[str], *, action: str, actor: str, note: str
-    ) -> list[str]:
-        """Record what a person decided about refunds; return those of them that are known."""
-        with self._writing() as writing:
-            return resolutions.record(writing, refund_ids, action=action, actor=actor, note=note)
-
-    def resolved(self, refund_ids: Collection[str], *, action: str) -> frozenset[str]:
-        """Return which of these refunds a person decided `action` about."""
-        with self._database.read() as connection:
-            return resolutions.having(connection, refund_ids, action=action)
 
     def status_totals(self, day: date | None = None) -> list[StatusTotal]:
         """Return count and exact sum per status, reason and currency, of `day` or of all days."""
@@ -261,6 +245,14 @@ class Ledger:
         """Return rows of the view, oldest landing day first."""
         with self._database.read() as connection:
             return overview.refunds(connection, day=day, statuses=statuses, limit=limit)
+
+    @contextmanager
+    def reported_refunds(
+        self, first: date, last: date
+    ) -> Iterator[Iterator[report.ReportedRefund]]:
+        """Open the refunds of these landing days, all as they stood at one moment."""
+        with self._database.read() as connection:
+            yield report.reported_refunds(connection, first, last)
 
     def refund(self, refund_id: str) -> RefundStatus | None:
         """Return where one refund stands, or None when it has not landed."""

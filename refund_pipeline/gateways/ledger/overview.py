@@ -8,10 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from refund_pipeline.domain.retry_policy import LONGEST_WAIT
+from refund_pipeline.domain.statuses import OUTSTANDING, SETTLED
 from refund_pipeline.gateways.ledger.database import fetch
 from refund_pipeline.gateways.ledger.rows import (
-    OUTSTANDING,
-    SETTLED,
     OutstandingDay,
     RefundStatus,
     StatusTotal,
@@ -83,12 +83,13 @@ def refunds_published(connection: Connection, begins: datetime, ends: datetime) 
 def outstanding_days(connection: Connection, *, now: datetime) -> list[OutstandingDay]:
     """Return the landing days with outstanding refunds, oldest first."""
     next_at = refund_status.c.next_attempt_at
+    waits = (next_at > now) & (next_at <= now + LONGEST_WAIT)
     statement = (
         _open_refunds(
             refund_event.c.landing_day,
-            sa.func.count().filter(next_at <= now).label("due"),
+            sa.func.count().filter(~waits).label("due"),
             sa.func.count().filter(next_at.is_(None)).label("undated"),
-            sa.func.min(next_at).filter(next_at > now).label("earliest"),
+            sa.func.min(next_at).filter(waits).label("earliest"),
         )
         .where(refund_status.c.status.in_(sorted(OUTSTANDING)))
         .group_by(refund_event.c.landing_day)

@@ -17,7 +17,12 @@ from refund_pipeline.gateways.ledger.database import fetch
 from refund_pipeline.gateways.ledger.history import Writing
 from refund_pipeline.gateways.ledger.rows import PostedRefund, PostingEnd
 from refund_pipeline.gateways.ledger.snapshots import read_transaction
-from refund_pipeline.gateways.ledger.tables import erp_posting, refund_event, refund_transaction
+from refund_pipeline.gateways.ledger.tables import (
+    erp_posting,
+    refund_event,
+    refund_transaction,
+    unknown_record,
+)
 
 
 def begin(writing: Writing, transaction: RefundTransaction, *, attempts: int | None) -> bool:
@@ -28,14 +33,16 @@ def begin(writing: Writing, transaction: RefundTransaction, *, attempts: int | N
         transaction.refund_id,
         event.conflict,
         built.state.label("built"),
-        built.fingerprint,
+        built.record,
         posting.state.label("posting"),
         sa.func.coalesce(posting.attempts, 0).label("made"),
     )
     if (
         found is None
         or found.conflict is not None
-        or (found.built, found.fingerprint) != ("ready", transaction.fingerprint)
+        or found.built != "ready"
+        # The records, not their fingerprints: those of another version are of other fields.
+        or read_transaction(found.record) != transaction
         or found.posting in {"posted", "held"}
         or (attempts is not None and attempts != found.made)
     ):
@@ -160,10 +167,19 @@ def to_verify(connection: Connection, day: date, *, everything: bool) -> list[Po
 
 
 def known_external_ids(connection: Connection, external_ids: Collection[str]) -> frozenset[str]:
-    """Return those of these external ids that a transaction or a posting bears."""
+    """Return those of these external ids that a transaction or a posting bears.
+
+    Not that of a refund somebody handled by hand without our knowing of a record: one that is there
+    all the same must be seen.
+    """
     found: set[str] = set()
-    for column in (refund_transaction.c.external_id, erp_posting.c.external_id):
-        rows = fetch(connection, sa.select(column), column, external_ids)
+    event, posting, built = refund_event.c, erp_posting.c, refund_transaction.c
+    by_hand = sa.select(event.refund_id).where(event.by_hand_at.is_not(None))
+    for column, is_known in (
+        (built.external_id, built.refund_id.not_in(by_hand)),
+        (posting.external_id, posting.refund_id.not_in(by_hand) | posting.erp_id.is_not(None)),
+    ):
+        rows = fetch(connection, sa.select(column).where(is_known), column, external_ids)
         found.update(row.external_id for row in rows)
     return frozenset(found)
 
@@ -192,6 +208,17 @@ def differences(connection: Connection, day: date) -> list[tuple[str, str]]:
         .order_by(event.source_key, event.source_line)
     )
     return [(row.refund_id, row.difference) for row in connection.execute(statement)]
+
+
+def record_unknown(writing: Writing, day: date, records: Sequence[tuple[str, str]]) -> None:
+    """Replace what the ERP has around `day` and the ledger does not know: (external id, ERP id)."""
+    writing.connection.execute(sa.delete(unknown_record).where(unknown_record.c.landing_day == day))
+    if records:
+        common = {"landing_day": day, "found_at": writing.now}
+        writing.connection.execute(
+            sa.insert(unknown_record),
+            [{"external_id": name, "erp_id": erp_id, **common} for name, erp_id in records],
+        )
 
 
 def _posted() -> sa.FromClause:

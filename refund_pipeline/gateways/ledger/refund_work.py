@@ -4,7 +4,7 @@ Only reads. All lists are in landing order: by file name, which begins with its 
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -67,7 +67,10 @@ def refunds_of_orders(
 def committed_amounts(
     connection: Connection, order_ids: Collection[str], *, leaving_out: Collection[str]
 ) -> Mapping[str, Decimal]:
-    """Return by order id what its refunds that are or may be in the ERP, or are ready, sum to."""
+    """Return by order id what its refunds take from the sale.
+
+    Those that are or may be in the ERP, are ready, or were handled by hand.
+    """
     event = refund_event.c
     source = refund_event.outerjoin(
         refund_transaction, refund_transaction.c.refund_id == event.refund_id
@@ -78,6 +81,7 @@ def committed_amounts(
         .where(
             erp_posting.c.state.in_(("posted", "intended", "uncertain"))
             | (refund_transaction.c.state == "ready")
+            | event.by_hand_at.is_not(None)
         )
     )
     sums: dict[str, Decimal] = {}
@@ -136,6 +140,18 @@ def to_post(
         PostingWork(read_transaction(row.record), row.posting_state, row.made)
         for row in _rows(connection, statement, refund_ids)
     ]
+
+
+def built_with(
+    connection: Connection, refund_ids: Collection[str]
+) -> dict[str, tuple[datetime, str]]:
+    """Return when these refunds' transactions were built, and with which version of the mapping."""
+    built = refund_transaction.c
+    statement = sa.select(built.refund_id, built.built_at, built.mapping_version)
+    return {
+        row[0]: (row[1], row[2])
+        for row in fetch(connection, statement, built.refund_id, refund_ids)
+    }
 
 
 def _refunds(day: date, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:

@@ -9,15 +9,14 @@ from typing import Literal, TypeAlias
 from refund_pipeline.domain.events import RefundEvent
 from refund_pipeline.domain.orders import Order
 from refund_pipeline.domain.payments import PaymentLine, Payments, RefundFacts
+from refund_pipeline.domain.resolutions import Resolution
 from refund_pipeline.domain.transactions import Built, RefundTransaction
 
-OUTSTANDING = frozenset({"landed", "awaiting_payment", "awaiting_origin", "ready", "uncertain"})
-"""Statuses of refunds that are tried again by themselves."""
-SETTLED = frozenset({"posted", "skipped"})
-"""Statuses nothing more happens to."""
-STATUSES = OUTSTANDING | SETTLED | {"held"}
-
 FileKind: TypeAlias = Literal["export", "stray"]
+LineId: TypeAlias = tuple[str, str, int]
+"""Key, etag and number of a line."""
+ReleasedAs: TypeAlias = Literal["rejected", "refund", "duplicate", "conflict", "other"]
+"""What a line turned out to be when it was read again; a conflict is left to a person."""
 PostingState: TypeAlias = Literal["new", "retry", "intended", "uncertain"]
 PostingEnd: TypeAlias = Literal["posted", "uncertain", "retry", "held"]
 
@@ -61,6 +60,8 @@ class FileTotals:
     rejected: int
     other_events: Mapping[str, int]
     bytes: int
+    released: int = 0
+    """Rejected lines that a person has looked at and let go as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,25 @@ class RejectedLine:
     problems: tuple[str, ...]
     line_sha256: str
     line_bytes: int
+
+    @property
+    def id(self) -> LineId:
+        """What tells it from every other line."""
+        return self.key, self.etag, self.line_number
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedEntry:
+    """A rejected line as the ledger keeps it: with its file, and who released it, if somebody did.
+
+    `line.line_number` is 0 for a whole file whose key does not fit the layout.
+    """
+
+    line: RejectedLine
+    file: LandedFile
+    released_at: datetime | None
+    released_by: str | None
+    released_note: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +194,23 @@ class RefundStatus:
     external_id: str | None
     erp_id: str | None
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ResolutionWork:
+    """A refund somebody wants to decide about: where it stands, and what its posting came to.
+
+    `external_id` is the one its writes had; it and what follows are None while none was begun.
+    """
+
+    standing: RefundStatus
+    external_id: str | None
+    posting_state: str | None
+    posting_attempts: int | None
+    posting_updated_at: datetime | None
+    lines: tuple[PaymentLine, ...]
+    resolutions: tuple[Resolution, ...]
+    """Oldest first."""
 
 
 @dataclass(frozen=True, slots=True)

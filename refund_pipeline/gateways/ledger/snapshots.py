@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from refund_pipeline.domain.events import RefundEvent
 from refund_pipeline.domain.orders import Order
 from refund_pipeline.domain.payments import PaymentLine, RefundFacts
+from refund_pipeline.domain.resolutions import TenderChoice
 from refund_pipeline.domain.transactions import RefundTransaction
 from refund_pipeline.gateways.ledger.tables import refund_event
 
@@ -34,6 +35,11 @@ def _payment_lines() -> TypeAdapter[tuple[PaymentLine, ...]]:
 @cache
 def _facts() -> TypeAdapter[RefundFacts]:
     return TypeAdapter(RefundFacts)
+
+
+@cache
+def _tenders() -> TypeAdapter[tuple[TenderChoice, ...]]:
+    return TypeAdapter(tuple[TenderChoice, ...])
 
 
 @cache
@@ -79,3 +85,13 @@ def write_transaction(transaction: RefundTransaction) -> str:
 def read_transaction(text: str) -> RefundTransaction:
     """Read a refund transaction back."""
     return _transactions().validate_json(text)
+
+
+def write_tenders(choices: tuple[TenderChoice, ...]) -> str | None:
+    """Write what a person decided about tenders as JSON; None where there is nothing."""
+    return _tenders().dump_json(choices).decode() if choices else None
+
+
+def read_tenders(text: str | None) -> tuple[TenderChoice, ...]:
+    """Read it back."""
+    return () if text is None else _tenders().validate_json(text)

@@ -131,8 +131,11 @@ refund_event = sa.Table(
     sa.Column("source_etag", sa.Text, nullable=False),
     sa.Column("source_line", sa.Integer, nullable=False),
     sa.Column("landed_at", UtcTime, nullable=False),
+    # Why no step touches the refund: two events disagree, or HANDLED_BY_HAND where none do.
     sa.Column("conflict", sa.Text),
     sa.Column("conflict_at", UtcTime),
+    # When a person said that they had handled it.
+    sa.Column("by_hand_at", UtcTime),
     # Kept by `history.tracked` from the view: neither posted nor skipped. Finds the few open
     # refunds among millions.
     sa.Column("unsettled", sa.Boolean, nullable=False),
@@ -159,6 +162,7 @@ rejected_line = sa.Table(
     sa.Column("line_bytes", sa.BigInteger, nullable=False),
     sa.Column("released_at", UtcTime),
     sa.Column("released_by", sa.Text),
+    sa.Column("released_note", sa.Text),
     sa.ForeignKeyConstraint(["key", "etag"], ["landed_file.key", "landed_file.etag"]),
     sa.Index(None, "landing_day"),
 )
@@ -221,6 +225,41 @@ erp_posting = sa.Table(
     sa.Column("updated_at", UtcTime, nullable=False),
     sa.Column("run_id", sa.Text, nullable=False),
     _one_of("state", "intended", "uncertain", "retry", "posted", "held"),
+    # Finds the few that differ among millions.
+    sa.Index(
+        "ix_erp_posting_difference",
+        "refund_id",
+        sqlite_where=sa.text("difference IS NOT NULL"),
+        postgresql_where=sa.text("difference IS NOT NULL"),
+    ),
+)
+
+unknown_record = sa.Table(
+    "unknown_record",
+    metadata,
+    sa.Column("landing_day", sa.Date, primary_key=True),
+    sa.Column("external_id", sa.Text, primary_key=True),
+    sa.Column("erp_id", sa.Text, nullable=False),
+    sa.Column("found_at", UtcTime, nullable=False),
+)
+
+alert = sa.Table(
+    "alert",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("runbook", sa.Text, nullable=False),
+    sa.Column("since", UtcTime, nullable=False),
+    sa.Column("first_seen_at", UtcTime, nullable=False),
+    sa.Column("last_seen_at", UtcTime, nullable=False),
+    sa.Column("rounds", sa.Integer, nullable=False),
+    sa.Column("sent_at", UtcTime),
+    # Names of channels, a JSON list; without their secrets.
+    sa.Column("pending", sa.Text, nullable=False),
+    sa.Column("cleared_at", UtcTime),
+    sa.Column("claimed_until", UtcTime),
+    _one_of("severity", "error", "warning"),
 )
 
 resolution = sa.Table(
@@ -231,6 +270,7 @@ resolution = sa.Table(
     sa.Column("action", sa.Text, nullable=False),
     sa.Column("actor", sa.Text, nullable=False),
     sa.Column("note", sa.Text),
+    sa.Column("tenders", sa.Text),
     sa.Column("resolved_at", UtcTime, nullable=False),
     sa.Index(None, "refund_id"),
 )
@@ -265,4 +305,4 @@ refund_status = sa.table(
     sa.column("erp_id", sa.Text),
     sa.column("updated_at", UtcTime),
 )
-"""The view: one row per refund; the first migration makes it and says how the status is decided."""
+"""The view: one row per refund; migrations 0001 and 0004 say how the status is decided."""

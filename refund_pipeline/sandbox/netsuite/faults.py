@@ -68,6 +68,7 @@ class Faults:
         self._chances: dict[Fault, float] = {}
         self._random = random.Random(0)
         self._down = False
+        self._no_tokens = False
         self._down_until: datetime | None = None
         self._windows: list[tuple[datetime, datetime]] = []
 
@@ -141,15 +142,16 @@ class Faults:
             self._chances = dict(chances)
             self._random = random.Random(seed)
 
-    def start_outage(self) -> None:
-        """Answer 503 with an HTML page to everything, the token endpoint included."""
+    def start_outage(self, *, tokens_only: bool = False) -> None:
+        """Answer 503 with an HTML page to everything, or to the token endpoint alone."""
         with self._lock:
-            self._down = True
+            self._down = not tokens_only
+            self._no_tokens = tokens_only
 
     def end_outage(self) -> None:
         """End any outage."""
         with self._lock:
-            self._down = False
+            self._down = self._no_tokens = False
             self._down_until = None
 
     def outage_for(self, seconds: float) -> None:
@@ -163,8 +165,14 @@ class Faults:
             self._windows.append((start, end))
 
     @property
+    def token_outage(self) -> bool:
+        """Whether an outage of the token endpoint is on."""
+        with self._lock:
+            return self._no_tokens
+
+    @property
     def outage(self) -> bool:
-        """Whether an outage is on."""
+        """Whether an outage of everything is on."""
         with self._lock:
             until = self._down_until
             return self._down or (until is not None and self._clock() < until)

@@ -111,6 +111,8 @@ class Front:
         try:
             self._check_address(request)
             if request.path == TOKEN_PATH:
+                if self._faults.token_outage:
+                    return damage.outage()
                 return self._tokens.issue(request, audience=self.base_url + TOKEN_PATH)
             self._require_login(request)
         except Refusal as refusal:

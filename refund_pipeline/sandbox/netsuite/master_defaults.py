@@ -141,8 +141,8 @@ def payment_methods() -> Iterable[PaymentMethod]:
 
 
 def periods() -> Iterable[Period]:
-    """Return the months of four years."""
-    months = [(year, month) for year in range(2024, 2028) for month in range(1, 13)]
+    """Return the months of five years."""
+    months = [(year, month) for year in range(2024, 2029) for month in range(1, 13)]
     for position, (year, month) in enumerate(months):
         last = calendar.monthrange(year, month)[1]
         name = f"{calendar.month_abbr[month]} {year}"
