@@ -146,6 +146,12 @@ def opened_ledger(path: Path, clock: FakeClock) -> Ledger:
 def ready_ledger(path: Path, count: int, clock: FakeClock) -> Ledger:
     """Return a ledger with `count` refunds of DAY that are ready to be posted."""
     ledger = opened_ledger(path, clock)
+    make_ready(ledger, count)
+    return ledger
+
+
+def make_ready(ledger: Ledger, count: int) -> None:
+    """Put `count` refunds of DAY into an empty ledger that are ready to be posted."""
     events = [event(number) for number in range(count)]
     ledger.record_file(
         LandedFile("key", "etag", DAY, 1),
@@ -167,7 +173,6 @@ def ready_ledger(path: Path, count: int, clock: FakeClock) -> Ledger:
         ],
         mapping_version="v1",
     )
-    return ledger
 
 
 def record_of(posted: RefundTransaction, erp_id: str) -> ErpRecord:

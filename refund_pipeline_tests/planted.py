@@ -96,6 +96,7 @@ def healthy(sandbox: Sandbox, directory: Path, netsuite: NetSuiteSandbox) -> Ite
         "REFUNDS_MAPPING": str(directory / "mapping.yaml"),
         "REFUNDS_LEDGER_URL": f"sqlite:///{directory / 'ledger.db'}",
         "DAGSTER_HOME": str(home),
+        "REFUNDS_ALERTS": "https://alerts.example/hook",
     }
     mapping = yaml.safe_load(EXAMPLE_MAPPING.read_text())
     yield Planted(environment, mapping, netsuite, sandbox.newstore, directory)

@@ -7,9 +7,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from refund_pipeline.cli import main
+from refund_pipeline.domain.actions import Action
 from refund_pipeline.domain.mapping import Gates
 from refund_pipeline.gateways.ledger.ledger import Ledger
-from refund_pipeline.steps.transactions import RELEASE, build_transactions
+from refund_pipeline.steps.transactions import build_transactions
 from refund_pipeline_tests.fakes import (
     DAY,
     FakeClock,
@@ -39,6 +40,7 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
         clock=clock.now,
         random_source=random.Random(1),
     )
+    monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.setenv("REFUNDS_LEDGER_URL", f"sqlite:///{tmp_path / 'ledger.db'}")
     return book
 
@@ -47,22 +49,25 @@ def run(*arguments: str, says: str | None = None) -> Result:
     return CliRunner().invoke(main, ["release", *arguments], input=says)
 
 
-def released(ledger: Ledger) -> frozenset[str]:
-    return ledger.resolved([one.refund_id for one in REFUNDS], action=RELEASE)
+def released(ledger: Ledger) -> set[str]:
+    made = ledger.resolutions([one.refund_id for one in REFUNDS])
+    assert all(one.action is Action.RELEASE for found in made.values() for one in found)
+    return set(made)
 
 
 def test_a_day_is_released_after_showing_it_and_asking(ledger: Ledger) -> None:
     result = run("--day", str(DAY), *WHY, says="y\n")
     assert result.exit_code == 0, result.output
     assert all(one.refund_id in result.output for one in REFUNDS)
-    assert "12.50 USD  daily_gate" in result.output
-    assert f"run sync_refunds for {DAY}" in result.output
+    assert "12.50 USD" in result.output
+    assert "daily_gate" in result.output
+    assert f'"dagster/partition": "{DAY}"' in result.output
     assert released(ledger) == {one.refund_id for one in REFUNDS}
 
 
 def test_a_person_who_says_no_releases_nothing(ledger: Ledger) -> None:
     assert run("--day", str(DAY), *WHY, says="n\n").exit_code == 1
-    assert released(ledger) == frozenset()
+    assert released(ledger) == set()
 
 
 def test_single_refunds_are_released_by_their_ids(ledger: Ledger) -> None:
@@ -73,8 +78,14 @@ def test_single_refunds_are_released_by_their_ids(ledger: Ledger) -> None:
 
 def test_what_no_gate_holds_is_not_released(ledger: Ledger) -> None:
     result = run("--refund", refund_id(77), "--yes", *WHY)
-    assert (result.exit_code, released(ledger)) == (1, frozenset())
-    assert "nothing was released" in result.output
+    assert (result.exit_code, released(ledger)) == (1, set())
+    assert "1 of 1 refund(s) were left as they are" in result.output
+
+
+def test_a_day_without_held_refunds_releases_nothing(ledger: Ledger) -> None:
+    result = run("--day", "2026-11-21", "--yes", *WHY)
+    assert (result.exit_code, released(ledger)) == (1, set())
+    assert "nothing was done" in result.output
 
 
 @pytest.mark.parametrize(
@@ -92,6 +103,7 @@ def test_wrong_usage_is_told(arguments: list[str]) -> None:
 
 
 def test_a_ledger_that_cannot_be_used_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.setenv("REFUNDS_LEDGER_URL", "mysql://nowhere/ledger")
     result = run("--day", "2026-11-20", "--yes", *WHY)
     assert result.exit_code == 3

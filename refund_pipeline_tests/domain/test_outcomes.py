@@ -1,6 +1,7 @@
 """Comparing the ERP's record with what we would write: believed only when everything agrees."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -8,12 +9,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refund_pipeline.domain.outcomes import RecordLine, differences
+from refund_pipeline.domain.outcomes import PAYMENT_OPTION, RecordLine, differences, found_records
+from refund_pipeline.domain.transactions import RefundTransaction
 from refund_pipeline_tests.fakes import record_of, transaction
 
 OURS = transaction()
 RECORD = record_of(OURS, "4711")
 NUMBER = OURS.order_number
+ORDER_FIELD = next(name for name, value in OURS.custom_fields if value == NUMBER)
+REFUND_FIELD = next(name for name, value in OURS.custom_fields if value == OURS.refund_id)
+SPLIT = replace(
+    OURS,
+    in_header=True,
+    lines=(
+        OURS.lines[0],
+        replace(OURS.lines[1], amount=Decimal("-5.00"), payment_option="5"),
+        replace(OURS.lines[1], amount=Decimal("-7.50"), payment_option="1"),
+    ),
+)
+"""The same refund as two records, one for each tender."""
 
 
 def test_our_own_record_agrees() -> None:
@@ -43,6 +57,8 @@ def test_the_order_and_scale_of_lines_do_not_matter(lines: list[RecordLine]) -> 
             {"memo": "", "custom": (("custbody_other", NUMBER),)},
             f"no reference to order {NUMBER}",
         ),
+        ({"memo": "", "custom": ((ORDER_FIELD, "SO-1"),)}, f"no reference to order {NUMBER}"),
+        ({"memo": "", "custom": ((REFUND_FIELD, NUMBER),)}, f"no reference to order {NUMBER}"),
     ],
 )
 def test_each_difference_is_named(change: dict[str, Any], said: str) -> None:
@@ -77,3 +93,45 @@ def test_an_order_number_of_any_shape_is_found_in_the_memo(number: str) -> None:
     record = replace(RECORD, memo=f"Appeasement refund x for order {number}", custom=())
     assert differences(ours, record) == ()
     assert differences(ours, replace(record, memo=f"order {number}0"))
+
+
+@pytest.mark.parametrize("spelled", [str, str.upper])
+def test_another_date_is_a_difference_for_a_record_of_ours_only(spelled: Any) -> None:
+    later = OURS.business_date + timedelta(days=1)
+    moved = replace(RECORD, tran_date=later, external_id=spelled(OURS.external_id))
+    assert differences(OURS, moved) == (f"dated {later} instead of {OURS.business_date}",)
+    assert differences(OURS, replace(moved, tran_date=OURS.business_date)) == ()
+    assert differences(OURS, replace(moved, tran_date=None)) == ()
+    of_an_earlier_integration = replace(moved, external_id=OURS.refund_id)
+    assert differences(OURS, of_an_earlier_integration) == ()
+
+
+def test_another_payment_option_is_a_difference_where_one_was_sent() -> None:
+    there = replace(RECORD, custom=(*RECORD.custom, (PAYMENT_OPTION, "5")))
+    assert differences(replace(OURS, payment_option="5"), there) == ()
+    assert differences(replace(OURS, payment_option="1"), there) == (
+        "payment option 5 instead of 1",
+    )
+    assert differences(OURS, there) == ()
+
+
+def equal_or_not(refund: RefundTransaction, *there: str) -> dict[str, bool]:
+    """Say of a record under each of these ids, equal to the whole refund, whether it is ours."""
+    existing = {key: replace(RECORD, external_id=key) for key in there}
+    return {
+        record.external_id: isinstance(found, RefundTransaction)
+        for record, found in found_records(refund, existing)
+    }
+
+
+def test_a_record_under_the_bare_refund_id_is_that_of_the_one_record() -> None:
+    assert equal_or_not(OURS, OURS.refund_id) == {OURS.refund_id: True}
+    first = replace(record_of(SPLIT.records[0], "4711"), external_id=OURS.refund_id)
+    ((_, found),) = found_records(SPLIT, {OURS.refund_id: first})
+    assert not isinstance(found, RefundTransaction), "of several records nobody can tell which"
+
+
+def test_every_record_of_a_refund_is_told_those_of_another_posting_model_too() -> None:
+    part = f"{OURS.external_id}-1"
+    assert equal_or_not(OURS, part, OURS.external_id) == {OURS.external_id: True, part: False}
+    assert equal_or_not(SPLIT, part, OURS.external_id) == {part: False, OURS.external_id: False}

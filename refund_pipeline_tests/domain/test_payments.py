@@ -204,13 +204,39 @@ def test_two_issues_that_fit_are_held() -> None:
     assert found.reason == "ambiguous_payments"
 
 
+STRANGER = event(3).refund_id
+
+
 def test_an_issue_that_another_refund_of_that_time_could_mean_is_held() -> None:
-    stranger = issued(correlation_id=event(3).refund_id)
+    stranger = issued(correlation_id=STRANGER)
     rival = event(2, requested_at=REFUND.requested_at + timedelta(seconds=9))
     found = match(REFUND, [stranger], siblings=[rival], **NEARBY)
     assert isinstance(found, PaymentsHeld)
-    distant = event(2, requested_at=REFUND.requested_at + timedelta(seconds=11))
+
+
+@pytest.mark.parametrize("seconds", [10, -10, 0])
+def test_a_refund_within_twice_the_time_is_a_rival(seconds: int) -> None:
+    rival = event(2, requested_at=REFUND.requested_at + timedelta(seconds=seconds))
+    stranger = issued(correlation_id=STRANGER)
+    assert isinstance(match(REFUND, [stranger], siblings=[rival], **NEARBY), PaymentsHeld)
+
+
+@pytest.mark.parametrize("seconds", [10.1, -10.1])
+def test_a_refund_of_another_time_is_no_rival(seconds: float) -> None:
+    distant = event(2, requested_at=REFUND.requested_at + timedelta(seconds=seconds))
+    stranger = issued(correlation_id=STRANGER)
     assert isinstance(match(REFUND, [stranger], siblings=[distant], **NEARBY), PaymentsAvailable)
+
+
+@pytest.mark.parametrize("after", [5, -5])
+def test_an_issue_at_the_end_of_the_time_is_adopted(after: float) -> None:
+    assert isinstance(match(REFUND, [issued(after=after)], **NEARBY), PaymentsAvailable)
+
+
+def test_nothing_is_adopted_unless_it_is_asked_for() -> None:
+    now = issued(after=0)
+    assert isinstance(match(REFUND, [now]), PaymentsHeld)
+    assert isinstance(match(REFUND, [issued(after=0.1)]), PaymentsAwaited)
 
 
 def test_a_policy_can_leave_an_issue_under_another_id_to_a_person() -> None:
@@ -260,6 +286,39 @@ def test_without_ids_several_refunds_are_told_apart_only_on_one_tender() -> None
     two_tenders = amounts([paid("7.00", method="cash"), paid("12.50")], [sibling])
     assert isinstance(two_tenders, PaymentsHeld)
     assert isinstance(amounts([paid("12.50")], [sibling]), PaymentsAwaited)
+
+
+def test_without_ids_a_single_refund_may_have_gone_to_several_tenders() -> None:
+    found = amounts([paid("5.00"), paid("7.50", method="cash", provider="cash")])
+    assert isinstance(found, PaymentsAvailable)
+    assert [line.method for line in found.lines] == ["credit_card", "cash"]
+
+
+def test_without_ids_one_transaction_may_pay_several_refunds() -> None:
+    found = amounts([paid("19.50")], [event(2, amount=Decimal("7.00"))])
+    assert isinstance(found, PaymentsAvailable)
+    assert [line.amount for line in found.lines] == [Decimal("12.50")]
+
+
+def test_without_ids_the_detail_counts_the_refunds() -> None:
+    sibling = event(2, amount=Decimal("7.00"))
+    short = amounts([paid("12.50")], [sibling])
+    assert isinstance(short, PaymentsAwaited)
+    assert short.detail == "the order's payments show 12.50 of 19.50 USD asked for in 2 refund(s)"
+    over = amounts([paid("19.51")], [sibling])
+    assert isinstance(over, PaymentsHeld)
+    assert "show 19.51 USD on 1 tender(s) for 2 refund(s) of 19.50" in over.detail
+
+
+def test_what_contradicts_the_refund_is_named_in_one_order() -> None:
+    currencies = ["SEK", "CAD", "GBP", "EUR", "JPY"]
+    found = match(REFUND, [paid("1.00", currency=currency) for currency in currencies])
+    assert isinstance(found, PaymentsHeld)
+    assert found.detail.endswith(", ".join(sorted(currencies)))
+    kinds = ["chargeback", "adjustment", "dispute", "reversal", "bonus"]
+    found = match(REFUND, [paid("1.00", kind) for kind in kinds])
+    assert isinstance(found, PaymentsHeld)
+    assert found.detail.endswith(", ".join(sorted(kinds)))
 
 
 def test_without_an_account_everything_is_awaited() -> None:

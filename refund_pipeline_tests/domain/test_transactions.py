@@ -38,6 +38,7 @@ from refund_pipeline_tests.fakes import (
     example_mapping,
     order,
     payment_lines,
+    record_of,
     refund_id,
 )
 
@@ -180,11 +181,29 @@ def test_whatever_is_built_balances_to_zero(
             TransactionLine("2", Decimal("-13.00"), "t"),
             TransactionLine("2", Decimal("0.50"), "t"),
         ),
+        (
+            TransactionLine("1", Decimal("12.50"), "a"),
+            TransactionLine("2", Decimal("-12.50"), "t"),
+            TransactionLine("2", Decimal("0.00"), "t"),
+        ),
     ],
 )
 def test_lines_that_do_not_balance_are_a_defect(lines: tuple[TransactionLine, ...]) -> None:
     with pytest.raises(InvalidTransaction, match=REFUND.refund_id):
         check_balance(replace(ready(), lines=lines))
+
+
+def test_a_refund_of_nothing_without_tenders_is_a_defect() -> None:
+    nothing = replace(ready(), amount=Decimal(0), lines=(TransactionLine("1", Decimal(0), "a"),))
+    with pytest.raises(InvalidTransaction):
+        check_balance(nothing)
+
+
+@pytest.mark.parametrize("amount", ["12.49", "12.51"])
+def test_payments_that_do_not_prove_the_amount_are_never_built(amount: str) -> None:
+    line = replace(payment_lines(REFUND)[0], amount=Decimal(amount))
+    with pytest.raises(InvalidTransaction):
+        build(payments=(line,))
 
 
 def test_the_fingerprint_changes_with_what_would_be_written_and_only_with_that() -> None:
@@ -201,6 +220,21 @@ def test_the_external_id_is_pure_lower_case_and_short(value: Any) -> None:
     text = str(value)
     assert external_id(text, "apz-") == external_id(text.upper(), "apz-") == f"apz-{value.hex}"
     assert len(external_id(text, "prefix--")) == 40
+
+
+def test_a_refund_built_later_has_the_same_external_id() -> None:
+    later = ready(now=NOON + timedelta(days=3), mapping=changed_mapping(custom_form="999"))
+    assert later.external_id == ready().external_id == external_id(REFUND.refund_id, "apz-")
+
+
+def test_an_external_id_is_never_longer_than_the_erp_keeps() -> None:
+    value = "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa"
+    assert external_id(value, "12345678") == "12345678" + value.replace("-", "")
+    hashed = external_id(value, "123456789")
+    assert hashed != "123456789" + value.replace("-", "")
+    assert hashed == external_id(value, "123456789")
+    assert external_id("R-1", "12345678")[8:].isalnum()
+    assert len(external_id("R-1", "12345678")) == 40
 
 
 identifiers = st.text("ab-_", min_size=30, max_size=40) | st.text("0a-", min_size=32, max_size=36)
@@ -390,6 +424,7 @@ def test_refunds_of_exchanges_are_built_unless_the_policy_holds_them() -> None:
     swapped = order(REFUND, is_exchange=True)
     assert isinstance(build(of=swapped), Ready)
     assert held(of=swapped, mapping=with_policy(exchange="hold")).reason == "exchange_refund"
+    assert isinstance(build(mapping=with_policy(exchange="hold")), Ready)
 
 
 @pytest.mark.parametrize(
@@ -517,3 +552,36 @@ def test_the_link_to_the_cash_sale_can_be_left_out() -> None:
     assert isinstance(bare, Ready)
     assert linked.transaction.created_from == cash_sale(REFUND).erp_id
     assert bare.transaction.created_from is None
+
+
+# A record that the ERP has already: nothing is decided any more, it is only compared
+
+
+def test_what_the_erp_has_is_built_whatever_would_hold_it_now() -> None:
+    there = record_of(ready(), "77")
+    known = Circumstances(NOON, closed_dates={OWN_DATE}, there=there)
+    swapped = order(REFUND, is_exchange=True)
+    for of, sales in ((swapped, (cash_sale(REFUND),)), (order(REFUND), (cash_sale(REFUND),) * 2)):
+        built = build_transaction(
+            REFUND, of, payment_lines(REFUND), sales, with_policy(exchange="hold"), known
+        )
+        assert isinstance(built, Ready)
+        assert built.transaction.business_date == OWN_DATE
+    assert isinstance(build_in(known, replace(cash_sale(REFUND), total=Decimal("0.01"))), Ready)
+    fiscal = build_transaction(
+        PARIS, FISCAL, payment_lines(PARIS), (), with_policy(fiscal_in_store="hold"), known
+    )
+    assert not isinstance(fiscal, Held)
+
+
+def test_a_record_we_moved_out_of_a_closed_period_keeps_its_date() -> None:
+    moved_to = date(2026, 12, 20)
+    memo = f"{ready().memo} of {OWN_DATE}"
+    there = replace(record_of(ready(), "77"), tran_date=moved_to, memo=memo)
+    moved = build_in(Circumstances(NOON, there=there))
+    assert isinstance(moved, Ready)
+    assert (moved.transaction.business_date, moved.transaction.memo) == (moved_to, memo)
+    for other in (replace(there, tran_date=None), replace(there, memo=ready().memo)):
+        own = build_in(Circumstances(NOON, there=other))
+        assert isinstance(own, Ready)
+        assert own.transaction.business_date == OWN_DATE

@@ -22,7 +22,8 @@ from refund_pipeline_tests.gateways.ledger_makers import SetClock
 SERVER = os.environ.get("LEDGER_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 
 
-def _run(url: URL, *statements: str) -> None:
+def run_statements(url: URL, *statements: str) -> None:
+    """Run statements, each its own transaction."""
     engine = sa.create_engine(
         url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 5}
     )
@@ -32,31 +33,31 @@ def _run(url: URL, *statements: str) -> None:
 
 
 @contextmanager
-def _own_database() -> Iterator[URL]:
+def own_database() -> Iterator[URL]:
     server = make_url(SERVER)
     name = f"ledger_test_{uuid.uuid4().hex[:12]}"
     try:
-        _run(server, f"CREATE DATABASE {name}")
+        run_statements(server, f"CREATE DATABASE {name}")
     except (sa.exc.SQLAlchemyError, ModuleNotFoundError) as error:
         reason = f"PostgreSQL cannot be reached ({type(error).__name__}); these tests need it"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
     yield server.set(database=name)
-    _run(server, f"DROP DATABASE {name} WITH (FORCE)")
+    run_statements(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")
 def postgresql_database() -> Iterator[URL]:
     """A database of this session's own, dropped at its end."""
-    with _own_database() as url:
+    with own_database() as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def postgresql_scratch() -> Iterator[URL]:
     """Another one, whose schema is dropped before every test."""
-    with _own_database() as url:
+    with own_database() as url:
         yield url
 
 
@@ -66,7 +67,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'ledger.db'}"
     url: URL = request.getfixturevalue("postgresql_scratch")
-    _run(url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+    run_statements(url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
     return url.render_as_string(hide_password=False)
 
 

@@ -152,3 +152,11 @@ def make_ready(ledger: Ledger, event: RefundEvent, *, landed: bool = False) -> R
 
 def statuses(ledger: Ledger, event: RefundEvent) -> list[tuple[str, str | None]]:
     return [(entry.to_status, entry.reason) for entry in ledger.history(event.refund_id)]
+
+
+def post_different(ledger: Ledger, event: RefundEvent) -> str:
+    """Post a refund that has landed, and find that the ERP shows it differently."""
+    assert ledger.begin_posting(make_ready(ledger, event, landed=True))
+    ledger.finish_posting(event.refund_id, state="posted", erp_id="77", amount=event.amount)
+    ledger.record_verifications([(event.refund_id, "record 77 is missing from the ERP")])
+    return event.refund_id

@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import requests
 import stamina
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -368,6 +369,14 @@ def test_a_redirect_is_an_answer_and_the_credentials_stay_here(http, status, ser
     assert [seen.path for seen in server.seen] == ["/"]
 
 
+def test_a_redirect_is_not_followed_whatever_the_session_would_do(http, server):
+    http._session = requests.Session()
+    server.say(Reply(307, headers={"Location": f"{server.url}/elsewhere"}))
+    http.send("POST", server.url, headers={"Authorization": SECRET})
+
+    assert [seen.path for seen in server.seen] == ["/"]
+
+
 def test_a_netrc_file_does_not_replace_our_credentials(http, tmp_path, monkeypatch, server):
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login someone password else\n")
@@ -432,6 +441,13 @@ def test_a_body_larger_than_any_real_one_is_no_answer(http, monkeypatch, server)
         http.send("GET", server.url)
 
     assert lost.value.sent
+
+
+def test_the_body_of_a_redirect_is_not_read_to_its_end_either(http, monkeypatch, server):
+    monkeypatch.setattr(http_module, "_LARGEST_BODY", 1000)
+    server.say(Reply(307, b" " * 1001, {"Location": f"{server.url}/elsewhere"}))
+    with pytest.raises(NoAnswer):
+        http.send("GET", server.url)
 
 
 def test_a_body_of_the_largest_size_is_read(http, monkeypatch, server):

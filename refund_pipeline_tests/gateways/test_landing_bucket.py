@@ -7,6 +7,7 @@ import gzip
 import random
 import tracemalloc
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any, Protocol
 
@@ -388,6 +389,16 @@ def test_a_connection_that_breaks_is_taken_up_where_it_broke() -> None:
     assert [line for _, line in read_all(bucket_of(store))] == content.split()
     ranges = [call["Range"] for call in store.client.gets]
     assert ranges == ["bytes=0-", "bytes=1000-", "bytes=1000-", "bytes=301000-"]
+
+
+def test_a_body_that_ends_early_is_not_taken_for_whole() -> None:
+    store = FakeStore()
+    key = store.put(key_at(START), b"1\n2\n3\n")
+    bucket = bucket_of(store)
+    (obj,) = bucket.day(DAY)
+    whole = replace(obj, size=obj.size + 2)
+    with pytest.raises(Unavailable, match=f"{key}: it ended early"):
+        list(bucket.lines(whole))
 
 
 def test_a_connection_that_keeps_breaking_is_unavailable() -> None:

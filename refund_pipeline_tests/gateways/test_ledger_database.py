@@ -136,7 +136,7 @@ def test_no_column_can_hold_the_text_of_a_line(ledger: Ledger, ledger_url: str) 
     engine = sa.create_engine(ledger_url)
     assert columns(engine, "rejected_line") == {
         "key", "etag", "line_number", "landing_day", "problems", "line_sha256", "line_bytes",
-        "released_at", "released_by",
+        "released_at", "released_by", "released_note",
     }  # fmt: skip
     engine.dispose()
 

@@ -223,6 +223,12 @@ def test_a_write_is_not_begun_with_a_transaction_the_ledger_no_longer_holds(
     assert ledger.begin_posting(make_transaction(make_event(99))) is False
 
 
+def test_a_write_is_not_begun_once_the_transaction_is_held_again(ledger: Ledger) -> None:
+    transaction = make_ready(ledger, EVENT)
+    build(ledger, EVENT, Held("daily_gate", "the day has more than that"))
+    assert ledger.begin_posting(transaction) is False
+
+
 def test_a_write_is_begun_by_one_of_two_runs_that_saw_the_same_attempts(ledger: Ledger) -> None:
     transaction = make_ready(ledger, EVENT)
     assert ledger.begin_posting(transaction, attempts=0)

@@ -1,19 +1,23 @@
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+import refund_pipeline
 from refund_pipeline.domain.payments import PaymentsAwaited, PaymentsHeld
+from refund_pipeline.domain.retry_policy import LONGEST_WAIT
+from refund_pipeline.domain.statuses import STATUSES
 from refund_pipeline.domain.transactions import AwaitingOrigin, Held, Skipped
 from refund_pipeline.gateways.ledger import overview
 from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline.gateways.ledger.rows import (
-    STATUSES,
     HistoryEntry,
     OutstandingDay,
     PaymentRow,
@@ -187,6 +191,19 @@ def test_history_tells_the_whole_way_with_runs_and_times(
     ]
 
 
+def test_nothing_but_its_writer_touches_the_history() -> None:
+    package = Path(refund_pipeline.__file__).parent
+    writing = {
+        (path.name, match[1])
+        for path in package.rglob("*.py")
+        for match in re.finditer(
+            r"\b(insert|update|delete)\(\s*refund_history\b|\brefund_history\.(\w+)\(",
+            path.read_text(encoding="utf-8"),
+        )
+    }
+    assert writing == {("history.py", "insert")}
+
+
 def test_a_write_that_changes_neither_status_nor_reason_leaves_no_history(ledger: Ledger) -> None:
     land(ledger, EVENT)
     awaited(ledger)
@@ -261,6 +278,18 @@ def test_outstanding_days_tell_due_undated_and_the_next_date(ledger: Ledger) -> 
     assert ledger.outstanding_days(now=NOON) == [
         OutstandingDay(DAY, due=2, undated=0, earliest=LATER),
         OutstandingDay(tomorrow, due=0, undated=1, earliest=None),
+    ]
+
+
+def test_a_date_further_off_than_any_pause_is_due_since_the_clock_that_set_it_ran_ahead(
+    ledger: Ledger,
+) -> None:
+    events = [make_event(number) for number in (1, 2)]
+    land(ledger, *events)
+    for event, wait in zip(events, (LONGEST_WAIT, timedelta(days=1)), strict=True):
+        pay(ledger, event, PaymentsAwaited("x"), next_attempt_at=NOON + wait)
+    assert ledger.outstanding_days(now=NOON) == [
+        OutstandingDay(DAY, due=1, undated=0, earliest=NOON + LONGEST_WAIT)
     ]
 
 

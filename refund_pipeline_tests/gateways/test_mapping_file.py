@@ -45,6 +45,15 @@ def test_the_example_is_valid_and_its_version_is_that_of_its_bytes() -> None:
     assert loaded.mapping.appeasement_item("7") == "9002"
 
 
+def test_a_file_of_more_than_5_mb_is_no_mapping(write: Write) -> None:
+    padding = "\n#" + "x" * (5 * 1024 * 1024 - EXAMPLE.stat().st_size - 2)
+    as_large_as_may_be = write(text=EXAMPLE.read_text(encoding="utf-8") + padding)
+    assert as_large_as_may_be.stat().st_size == 5 * 1024 * 1024
+    load_mapping(str(as_large_as_may_be))
+    larger = write(text=as_large_as_may_be.read_text(encoding="utf-8") + "x")
+    assert problems(larger) == ("the file is larger than 5 MB; it is not a mapping",)
+
+
 def test_a_changed_comment_is_another_version(write: Write) -> None:
     path = write(("# What finance", "# what finance"))
     assert load_mapping(str(path)).version != load_mapping(str(EXAMPLE)).version
@@ -121,6 +130,15 @@ def test_every_problem_is_listed_at_once_with_its_path(write: Write) -> None:
 def test_each_problem_has_its_path(write: Write, change: tuple[str, str], problem: str) -> None:
     (found,) = problems(write(change))
     assert found.startswith(problem)
+
+
+def test_a_list_whose_rows_are_all_wrong_is_not_said_to_be_too_short_as_well(
+    write: Write,
+) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    rows = text[text.index("tenders:") : text.index("# NewStore store id")]
+    one = 'tenders:\n  - { method: cash, item: "<payment item id>" }\n'
+    assert problems(write((rows, one))) == ("tenders[0].item: is not an internal id (digits only)",)
 
 
 def test_keys_given_twice_are_refused_at_every_depth_with_their_lines(write: Write) -> None:

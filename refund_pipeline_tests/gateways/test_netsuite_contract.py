@@ -23,7 +23,7 @@ from refund_pipeline.domain.transactions import Origin
 from refund_pipeline.gateways.http import Answer, RetryPolicy
 from refund_pipeline.gateways.netsuite import NetSuite
 from refund_pipeline.gateways.netsuite_auth import Authenticator
-from refund_pipeline.gateways.netsuite_outcomes import RULES, rule_for
+from refund_pipeline.gateways.netsuite_outcomes import RULES, error_details, outcome, rule_for
 from refund_pipeline.gateways.netsuite_suiteql import QueryRefused
 from refund_pipeline_tests.fakes import transaction
 from refund_pipeline_tests.gateways.scripted_server import (
@@ -281,6 +281,32 @@ def test_what_would_be_refused_for_every_refund_stops_everything(server, netsuit
     server.say(error_reply(400, code, "Non è valido", path))
     with pytest.raises(Misconfigured, match=code):
         netsuite.post(transaction())
+
+
+def test_one_error_about_the_set_up_among_others_stops_everything(server, netsuite):
+    details = [
+        {"o:errorCode": "USER_ERROR", "o:errorPath": "entity"},
+        {"o:errorCode": "INVALID_CONTENT", "o:errorPath": "item.items[0].custcol_misspelled"},
+    ]
+    server.say(json_reply({"o:errorDetails": details}, 400))
+    with pytest.raises(Misconfigured, match="a property the set-up decides"):
+        netsuite.post(transaction())
+
+
+@pytest.mark.parametrize("status", [300, 399, 401])
+def test_answers_of_another_data_centre_and_to_bad_credentials_stop_everything(status):
+    with pytest.raises(Misconfigured, match=f"answered {status}"):
+        outcome(Answer(status, {}, {}, is_json=True))
+
+
+def test_an_error_does_not_show_its_text():
+    (error,) = error_details(Answer(400, {}, json_error("Erika"), is_json=True))
+    assert error.text == "Erika"
+    assert "Erika" not in repr(error)
+
+
+def json_error(text):
+    return {"o:errorDetails": [{"o:errorCode": "USER_ERROR", "detail": text}]}
 
 
 def json_body(rule, plain):
@@ -776,3 +802,36 @@ def test_a_failed_read_of_sales_tells_no_order_number(server, netsuite):
         netsuite.origins(["SO-1"], fields=["externalid"])
 
     assert "SO-1" not in str(raised.value)
+
+
+# Periods
+
+
+def period(**changes: object) -> dict[str, object]:
+    dates = {"startdate": "2026-11-01", "enddate": "2026-11-30"}
+    return {"id": "7", **dates, "closed": "F", "arlocked": "F", "alllocked": "F", **changes}
+
+
+@pytest.mark.parametrize(
+    ("shown", "is_closed"),
+    [
+        ({}, False),
+        ({"closed": "T"}, True),
+        ({"arlocked": "T"}, True),
+        ({"alllocked": "T"}, True),
+        ({"closed": "T", "enddate": "2026-11-19"}, False),
+        ({"closed": "T", "startdate": "2026-11-21"}, False),
+        ({"closed": "T", "startdate": "2026-11-20", "enddate": "2026-11-20"}, True),
+    ],
+)
+def test_a_date_is_closed_if_its_period_is_closed_or_locked(server, netsuite, shown, is_closed):
+    server.say(page(period(**shown)))
+    day = date(2026, 11, 20)
+
+    assert netsuite.closed_dates([day]) == ({day} if is_closed else set())
+
+
+def test_a_period_without_a_date_is_no_open_period(server, netsuite):
+    server.say(page(period(closed="T", startdate=None)))
+    with pytest.raises(Unavailable, match="no startdate"):
+        netsuite.closed_dates([date(2026, 11, 20)])

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -231,6 +232,60 @@ def test_a_token_is_renewed_before_it_ends() -> None:
     assert cache.current(refused="token-1") == "token-2"
     assert cache.current(refused="token-2") == "token-3"
     assert made == [1000, 1270, 1270]
+
+
+class CountingLock:
+    """Tells when so many threads have come to it."""
+
+    def __init__(self, threads: int) -> None:
+        self._lock = threading.Lock()
+        self._coming = threading.Semaphore(0)
+        self._threads = threads
+
+    def __enter__(self) -> None:
+        self._coming.release()
+        self._lock.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()
+
+    def wait_for_all(self) -> None:
+        for _ in range(self._threads):
+            assert self._coming.acquire(timeout=30)
+
+
+def test_threads_that_waited_for_a_token_share_that_there_is_none() -> None:
+    lock, asked = CountingLock(8), list[int]()
+
+    def fetch() -> Token:
+        asked.append(1)
+        lock.wait_for_all()
+        raise Unavailable("down")
+
+    cache = TokenCache(fetch)
+    cache._lock = lock  # type: ignore[assignment]
+
+    def use(_: int) -> None:
+        with pytest.raises(Unavailable):
+            cache.current()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(use, range(8)))
+    assert len(asked) == 1
+
+
+def test_who_comes_after_a_failed_renewal_asks_anew() -> None:
+    failing = [Unavailable("down")]
+
+    def fetch() -> Token:
+        if failing:
+            raise failing.pop()
+        return Token("token", expires_in=300)
+
+    cache = TokenCache(fetch)
+    with pytest.raises(Unavailable):
+        cache.current()
+    assert cache.current() == "token"
 
 
 def test_a_long_lived_token_is_renewed_a_minute_before_it_ends() -> None:

@@ -313,6 +313,17 @@ def test_an_outage_that_begins_in_mid_batch_is_unavailable() -> None:
         client.payment_accounts([str(number) for number in range(60)])
 
 
+@pytest.mark.parametrize("method", ["payment_accounts", "refund_facts", "orders"])
+def test_an_outage_is_noticed_by_each_thread_once_and_by_one_for_all(method: str) -> None:
+    threads, attempts = 8, 4
+    ids = [str(number) for number in range(100)]
+    asked = [(order_id, order_id) for order_id in ids] if method == "refund_facts" else ids
+    with scripted(lambda path, body: (503, "down"), batch_size=1) as (client, script):
+        with pytest.raises(Unavailable, match="503"):
+            getattr(client, method)(asked)
+        assert len(script.calls) <= 1 + (threads + 1) * attempts
+
+
 def test_an_outage_of_graphql_that_begins_in_mid_batch_is_unavailable() -> None:
     answered = [0]
 

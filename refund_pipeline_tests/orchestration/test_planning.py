@@ -1,7 +1,8 @@
 """The sensors' decisions: which days deserve a run now."""
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +55,11 @@ def test_a_day_that_has_not_begun_waits_inside_the_next_listing() -> None:
     assert plan.resume_at <= NOW
 
 
+def test_a_file_whose_run_failed_is_listed_again_however_old_it_is() -> None:
+    old = NOW - timedelta(hours=7)
+    assert landing([unread(at=old), unread("b")]).resume_at == old
+
+
 def test_the_next_listing_starts_an_overlap_before_the_newest_file() -> None:
     assert landing([]).resume_at == NOW - OVERLAP
 
@@ -87,14 +93,15 @@ def test_a_busy_day_is_left_alone_however_much_is_due() -> None:
     assert outstanding([DueDay(TODAY, 5, 5)], busy=[TODAY]).requests == ()
 
 
-def test_refunds_never_attempted_are_requested_with_growing_pauses() -> None:
+@pytest.mark.parametrize("day", [DueDay(TODAY, 0, 3), DueDay(TODAY, 3, 0), DueDay(TODAY, 1, 1)])
+def test_what_is_still_due_after_a_run_is_requested_with_growing_pauses(day) -> None:
     backoffs, now, pauses = {}, NOW, []
     for _ in range(9):
-        plan = outstanding([DueDay(TODAY, 0, 3)], backoffs=backoffs, now=now)
+        plan = outstanding([day], backoffs=backoffs, now=now)
         assert len(plan.requests) == 1
         backoffs = plan.backoffs
         pauses.append(backoffs[TODAY].not_before - now)
-        assert outstanding([DueDay(TODAY, 0, 3)], backoffs=backoffs, now=now).requests == ()
+        assert outstanding([day], backoffs=backoffs, now=now).requests == ()
         now = backoffs[TODAY].not_before
     assert pauses == sorted(pauses)
     assert pauses[-1] == LONGEST_BACKOFF
@@ -105,7 +112,13 @@ def test_the_pause_is_forgotten_once_the_day_is_clean() -> None:
     assert outstanding([DueDay(TODAY, 0, 0)], backoffs=backoffs).backoffs == {}
 
 
-def test_a_pause_does_not_delay_refunds_that_carry_their_own_time() -> None:
-    backoffs = outstanding([DueDay(TODAY, 0, 3)]).backoffs
-    plan = outstanding([DueDay(TODAY, 1, 3)], backoffs=backoffs)
-    assert [request.day for request in plan.requests] == [date(2026, 11, 20)]
+def test_a_pause_set_by_a_clock_that_ran_ahead_is_over() -> None:
+    backoffs = outstanding([DueDay(TODAY, 0, 3)], now=NOW + timedelta(days=1)).backoffs
+    assert len(outstanding([DueDay(TODAY, 0, 3)], backoffs=backoffs).requests) == 1
+
+
+def test_the_pause_of_one_day_does_not_delay_another() -> None:
+    yesterday = TODAY - timedelta(days=1)
+    backoffs = outstanding([DueDay(yesterday, 1, 3)]).backoffs
+    plan = outstanding([DueDay(yesterday, 1, 3), DueDay(TODAY, 1, 0)], backoffs=backoffs)
+    assert [request.day for request in plan.requests] == [TODAY]

@@ -35,13 +35,18 @@ def test_sensors_and_schedules_run_by_themselves() -> None:
     repository = build_definitions().get_repository_def()
     sensors = {sensor.name: sensor.default_status for sensor in repository.sensor_defs}
     assert sensors == {
+        "backfill_report_sensor": dg.DefaultSensorStatus.RUNNING,
+        "landed_history_sensor": dg.DefaultSensorStatus.RUNNING,
         "landing_bucket_sensor": dg.DefaultSensorStatus.RUNNING,
+        "lost_runs_sensor": dg.DefaultSensorStatus.RUNNING,
         "outstanding_refunds_sensor": dg.DefaultSensorStatus.RUNNING,
     }
     schedules = {schedule.name: schedule.default_status for schedule in repository.schedule_defs}
     assert schedules == {
         "close_landing_day": dg.DefaultScheduleStatus.RUNNING,
+        "morning_report": dg.DefaultScheduleStatus.RUNNING,
         "watch_subscription_hourly": dg.DefaultScheduleStatus.RUNNING,
+        "watch_refunds_schedule": dg.DefaultScheduleStatus.RUNNING,
     }
 
 
@@ -51,6 +56,13 @@ def test_the_job_is_retried_from_its_start_in_one_process() -> None:
     assert job.tags["dagster/retry_strategy"] == "ALL_STEPS"
     assert job.executor_def.name == "in_process"
     assert {hook.name for hook in job.hook_defs} == {"stop_run_retries"}
+
+
+def test_one_step_at_a_time_writes_to_the_erp() -> None:
+    job = build_definitions().resolve_job_def("sync_refunds")
+    assert {node.name: node.definition.pool for node in job.nodes if node.definition.pool} == {
+        "erp_postings": "netsuite"
+    }
 
 
 def test_a_resource_can_be_replaced_by_name_and_by_no_other() -> None:

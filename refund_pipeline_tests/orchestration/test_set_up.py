@@ -31,6 +31,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monke
     for name, value in REQUIRED.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("REFUNDS_START_DATE", "2026-11-01")
+    monkeypatch.setenv("REFUNDS_ALERTS", "https://alerts.example/hook")
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     (tmp_path / "dagster.yaml").touch()
     return monkeypatch

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import stamina
 
 from refund_pipeline.definitions import build_definitions
 from refund_pipeline.gateways.ledger.ledger import Ledger
@@ -193,6 +194,10 @@ def test_a_dry_run_shows_the_bodies_and_posts_nothing(sandbox, instance, ledger,
     assert sandbox.netsuite.audit.posts == 0
     (shown,) = result.asset_materializations_for_node("erp_postings")
     assert refund.refund_id in shown.metadata["bodies"].value
+    assert shown.metadata["would_post"].value == 1
+    balance = shown.metadata["balance"].value.splitlines()
+    (summed,) = [line.split("|") for line in balance if "**sum**" in line]
+    assert summed[-3].strip() == summed[-2].strip() == str(refund.amount)
     assert ledger.refund(refund.refund_id).status == "ready"
 
 
@@ -230,6 +235,26 @@ def test_a_record_deleted_in_the_erp_fails_the_agreement_check(
     assert refund.refund_id in check.description
 
 
+def test_a_day_before_the_start_is_refused_and_not_even_read(
+    sandbox, instance, ledger, now, monkeypatch
+) -> None:
+    sandbox.retailer.land(sandbox.retailer.any_refund(now), at=now)
+    first = now.date() + timedelta(days=1)
+    monkeypatch.setenv("REFUNDS_START_DATE", first.isoformat())
+    job = build_definitions().resolve_job_def("sync_refunds")
+    result = job.execute_in_process(
+        instance=instance,
+        tags={"dagster/partition": now.date().isoformat()},
+        raise_on_error=False,
+    )
+    assert not result.success
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert "before REFUNDS_START_DATE" in str(failure.step_failure_data.error)
+    tags = instance.get_run_by_id(result.run_id).tags
+    assert tags["dagster/retry_on_asset_or_op_failure"] == "false"
+    assert ledger.status_totals() == []
+
+
 def tick(sensor, instance, cursor=None):
     with dg.build_sensor_context(
         instance=instance,
@@ -256,6 +281,24 @@ def test_the_landing_sensor_requests_the_days_of_unread_files_until_they_are_rea
     last = tick(landing_bucket_sensor, instance, again.cursor)
     assert last.run_requests == []
     assert datetime.fromisoformat(last.cursor) > before
+
+
+def test_what_lands_on_a_day_that_cannot_be_finished_is_tried_once_and_not_four_times(
+    sandbox, instance, now
+) -> None:
+    def lands() -> dg.RunRequest:
+        sandbox.retailer.land(sandbox.retailer.refund("store", "USD", CASH, at=now), at=now)
+        (request,) = tick(landing_bucket_sensor, instance).run_requests
+        return request
+
+    assert "dagster/max_retries" not in lands().tags
+    sandbox.netsuite.faults.start_outage()
+    with stamina.set_testing(True):
+        assert not run(instance, now.date(), tags=LAST).success
+    assert lands().tags["dagster/max_retries"] == "0"
+    sandbox.netsuite.faults.end_outage()
+    assert run(instance, now.date()).success
+    assert "dagster/max_retries" not in lands().tags
 
 
 def test_the_landing_sensor_leaves_out_what_landed_before_the_start(sandbox, instance, now) -> None:

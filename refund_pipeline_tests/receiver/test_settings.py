@@ -113,3 +113,21 @@ def test_keys_are_not_shown_and_settings_do_not_change() -> None:
     assert KEY not in repr(settings)
     with pytest.raises(dataclasses.FrozenInstanceError):
         settings.tenant = "other"  # type: ignore[misc]
+
+
+def test_numbers_need_a_key_of_their_own_and_take_the_ledger_where_it_is_named() -> None:
+    more = {"REFUNDS_RECEIVER_METRICS_KEY": " " + "m" * 16, "REFUNDS_LEDGER_URL": "sqlite:///x"}
+    settings = read_settings(GOOD | more)
+    assert (settings.metrics_key, settings.ledger_url) == (b"m" * 16, "sqlite:///x")
+    assert "mmmm" not in repr(settings)
+    assert read_settings(GOOD).metrics_key is None
+
+
+@pytest.mark.parametrize(
+    ("key", "problem"), [("short", "too weak"), (KEY, "who reads numbers could send refunds")]
+)
+def test_a_key_for_numbers_that_is_weak_or_sends_events_keeps_it_from_starting(
+    key: str, problem: str
+) -> None:
+    with pytest.raises(Misconfigured, match=problem):
+        read_settings(GOOD | {"REFUNDS_RECEIVER_METRICS_KEY": key})

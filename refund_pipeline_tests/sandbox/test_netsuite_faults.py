@@ -99,6 +99,15 @@ def test_an_outage_can_end_by_itself(client, sandbox, clock):
     assert client.get("record/v1/cashRefund").status_code == 200
 
 
+def test_the_token_endpoint_alone_can_be_down(client, sandbox):
+    client.get("record/v1/cashRefund")
+    sandbox.faults.start_outage(tokens_only=True)
+    assert client.ask_token(client.assertion()).status_code == 503
+    assert client.get("record/v1/cashRefund").status_code == 200
+    sandbox.faults.end_outage()
+    assert client.ask_token(client.assertion()).status_code == 200
+
+
 # point 39
 def test_requests_above_the_concurrency_limit_are_refused_and_do_nothing():
     with NetSuiteSandbox(concurrency_limit=2, latency=0.15) as sandbox:

@@ -457,6 +457,14 @@ def test_an_outage_answers_503_to_everything_until_it_ends(caller: Caller, clock
     assert caller.query("{ __typename }").status_code == 200
 
 
+def test_the_token_endpoint_alone_can_be_down(caller: Caller) -> None:
+    assert caller.query("{ __typename }").status_code == 200
+    caller.newstore.faults.start_outage(tokens_only=True)
+    assert (caller.token().status_code, caller.query("{ __typename }").status_code) == (503, 200)
+    caller.newstore.faults.end_outage()
+    assert caller.token().status_code == 200
+
+
 def test_the_next_requests_are_limited_with_retry_after(caller: Caller) -> None:
     caller.newstore.faults.too_many_requests(1, retry_after=7)
     answer = caller.query("{ __typename }")

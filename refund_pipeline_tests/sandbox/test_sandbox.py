@@ -53,6 +53,17 @@ def test_all_three_answer(running: Sandbox) -> None:
     running.check_answers()
 
 
+def test_the_bucket_can_be_down_and_counts_who_asks_all_the_same(running: Sandbox) -> None:
+    landing = running.landing
+    before = landing.requests
+    landing.start_outage()
+    refused = requests.get(f"{landing.endpoint_url}/{landing.bucket}", timeout=10)
+    landing.end_outage()
+    assert (refused.status_code, landing.requests - before) == (503, 1)
+    assert b"<Code>ServiceUnavailable</Code>" in refused.content
+    running.check_answers()
+
+
 def test_a_system_that_does_not_answer_is_named(running: Sandbox) -> None:
     running.newstore.faults.start_outage()
     with pytest.raises(RuntimeError, match=r"NewStore.* 503"):

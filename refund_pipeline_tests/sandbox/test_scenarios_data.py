@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from refund_pipeline.cli import main
 from refund_pipeline.domain.reasons import REASONS
-from refund_pipeline.gateways.ledger.rows import STATUSES
+from refund_pipeline.domain.statuses import STATUSES
 from refund_pipeline.sandbox.landing import LandingSandbox
 from refund_pipeline.sandbox.newstore import NewStoreSandbox
 from refund_pipeline.sandbox.newstore_payments import account_body

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from refund_pipeline.domain.actions import Action
 from refund_pipeline.domain.errors import InvalidMapping, Misconfigured, PipelineError
+from refund_pipeline.domain.resolutions import Decision, InvalidDecision
 from refund_pipeline.gateways.http import Answer, Http, checked_base_url, exact_json
 from refund_pipeline.gateways.landing_bucket import LandingBucket
 from refund_pipeline.gateways.ledger.database import Database
@@ -134,8 +136,25 @@ def test_looking_up_a_trick_in_the_ledger_finds_nothing_and_harms_nothing(ledger
         assert ledger.refund(trick) is None
         assert ledger.known_files([trick]) == frozenset()
         assert ledger.refunds(statuses=[trick]) == []
-        assert ledger.resolve([trick], action="release", actor=trick, note=trick) == []
+        assert ledger.resolve([trick], Decision(Action.RELEASE, "x", "x")) == []
     assert ledger.file_totals(DAY).events == 1
+
+
+def test_who_decided_and_why_are_kept_as_text_or_refused(ledger: Ledger) -> None:
+    landed(ledger, [event_line(1)])
+    kept = []
+    for trick in TRICKS:
+        try:
+            decision = Decision(Action.SKIP, trick, trick)
+        except InvalidDecision:
+            assert not trick.isprintable() or not trick.strip() or len(trick) > 100
+            continue
+        ledger.resolve([refund_id(1)], decision)
+        ledger.resolve([refund_id(1)], Decision(Action.REOPEN, trick, trick))
+        kept += [(trick.strip(), trick.strip())] * 2
+    made = ledger.resolutions([refund_id(1)])[refund_id(1)]
+    assert [(one.actor, one.note) for one in made] == kept
+    assert len(kept) > 20
 
 
 # SuiteQL

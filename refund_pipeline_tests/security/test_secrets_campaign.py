@@ -42,6 +42,8 @@ LEDGER_PASSWORD = "Pl4nted-ledger-password"
 BROKEN_KEY = "Pl4ntedBrokenKeyPl4ntedBrokenKey"
 MAIL = "jane.pl4nted@example.org"
 CARD_IN_A_LINE = "6006491260550218066"
+CHANNEL_TOKEN = "Pl4nted-channel-token"
+MAIL_PASSWORD = "Pl4nted-mail-password"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,25 @@ def play(campaign: Campaign, now: datetime) -> str:
     campaign.run("NetSuite is down", without_netsuite, tags=FIRST)
     sandbox.netsuite.faults.drop_before_commit(0)
     campaign.with_environment("no bucket", before, AWS_ENDPOINT_URL=closed_port())
+    tell_nobody(campaign)
     return day.refunds[0].refund_id
+
+
+def tell_nobody(campaign: Campaign) -> None:
+    """Look at all that went wrong, with channels whose URLs are secrets and that are down."""
+    nobody = closed_port()
+    channels = [
+        f"{nobody}/hook?token={CHANNEL_TOKEN}",
+        f"slack+{nobody}/services/{CHANNEL_TOKEN}",
+        f"smtp://robot:{MAIL_PASSWORD}@{nobody.removeprefix('http://')}/?from=a@b.example&to={MAIL}",
+        f"https://robot:{MAIL_PASSWORD}@chat.example/{CHANNEL_TOKEN}",
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REFUNDS_ALERTS", " ".join(channels))
+        patch.setenv("REFUNDS_HEARTBEAT_URL", f"{nobody}/{CHANNEL_TOKEN}")
+        job = build_definitions().resolve_job_def("watch_refunds")
+        result = job.execute_in_process(instance=campaign.instance, raise_on_error=False)
+        campaign.outcomes["a look that tells nobody"] = result.success
 
 
 def hostile_lines(line: str) -> list[str]:
@@ -205,6 +225,8 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
             broken_key=BROKEN_KEY,
             mail=MAIL,
             card_in_a_line=CARD_IN_A_LINE,
+            channel_token=CHANNEL_TOKEN,
+            mail_password=MAIL_PASSWORD,
             **key_lines(sandbox.netsuite.private_key_pem),
             **{f"personal {marker}": marker for marker in PERSONAL_MARKERS},
         )
@@ -230,18 +252,26 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
 
 
 def captured(path: Path) -> Any:
-    """Write what goes to file descriptors 1 and 2 into a file: logs of every library."""
+    """Write what goes to standard output and error into a file: logs of every library.
+
+    By Python's streams, which pytest has replaced, and by the file descriptors below them.
+    """
 
     @contextlib.contextmanager
     def _captured() -> Iterator[None]:
         sys.stdout.flush()
         sys.stderr.flush()
         kept = os.dup(1), os.dup(2)
-        with path.open("wb") as file:
+        with path.open("ab") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
             try:
-                yield
+                with (
+                    path.open("a", buffering=1, encoding="utf-8") as text,
+                    contextlib.redirect_stdout(text),
+                    contextlib.redirect_stderr(text),
+                ):
+                    yield
             finally:
                 sys.stdout.flush()
                 sys.stderr.flush()
@@ -253,8 +283,12 @@ def captured(path: Path) -> Any:
 
 
 def test_the_campaign_ran_as_it_was_meant(left: Left) -> None:
-    assert [what for what, success in left.outcomes.items() if success] == ["a good day"]
-    assert len(left.outcomes) == 9
+    assert [what for what, success in left.outcomes.items() if success] == [
+        "a good day",
+        "a look that tells nobody",
+    ]
+    assert len(left.outcomes) == 10
+    assert "slack 127.0.0.1 was not told" in left.printed
     assert sum(name.startswith("gift card") for name in left.planted) >= 3
     assert sum(name.startswith("header") for name in left.planted) >= 5
     assert sum(name.startswith("assertion") for name in left.planted) >= 2

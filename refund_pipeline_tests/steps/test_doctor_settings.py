@@ -52,6 +52,18 @@ ERRORS: dict[str, tuple[Plant, str, str, str]] = {
         "NETSUITE_ACCOUNT is not set",
         "set NETSUITE_ACCOUNT",
     ),
+    "a channel of alerts is none": (
+        lambda it: it.set(REFUNDS_ALERTS="https://a.example/hook ftp://planted.example/"),
+        "settings",
+        "REFUNDS_ALERTS, entry 2, must be https://",
+        "correct REFUNDS_ALERTS",
+    ),
+    "a limit is no number": (
+        lambda it: it.set(REFUNDS_TICK_LIMIT_MINUTES="soon"),
+        "settings",
+        "REFUNDS_TICK_LIMIT_MINUTES is not a whole number",
+        "correct it",
+    ),
     "there is no start date": (
         lambda it: it.unset("REFUNDS_START_DATE"),
         "settings",
@@ -182,6 +194,12 @@ def test_a_mistake_is_found_alone_and_with_its_cure(
 
 
 WARNINGS: dict[str, tuple[Plant, str, str, str]] = {
+    "nobody is told": (
+        lambda it: it.unset("REFUNDS_ALERTS"),
+        "settings",
+        "nobody is told when something needs a person",
+        "refund-pipeline watch --test",
+    ),
     "the start date lies ahead": (
         lambda it: start_in(it, 10),
         "settings",

@@ -281,6 +281,18 @@ def test_a_file_named_for_a_day_to_come_is_counted_and_read_when_its_day_is_ther
     assert (done.files, done.counts, done.ahead) == (1, counts(new=1), 0)
 
 
+def test_a_run_whose_clock_is_days_slow_leaves_the_days_files_to_the_next(
+    landing, bucket, ledger, clock
+) -> None:
+    landing.land([event_line(1)], at=NOON)
+    clock.sleep(-timedelta(days=2).total_seconds())
+    done = read(bucket, ledger)
+    assert (done.files, done.ahead) == (0, 1)
+    assert ledger.file_totals(DAY).strays == 0, "taken for a stray it would never be read"
+    clock.sleep(timedelta(days=2).total_seconds())
+    assert read(bucket, ledger).counts == counts(new=1)
+
+
 def test_the_calls_to_list_are_counted_for_this_run_alone(landing, bucket, ledger) -> None:
     landing.land([event_line(1)], at=NOON)
     assert read(bucket, ledger).list_calls == read(bucket, ledger).list_calls == 3

@@ -1,6 +1,7 @@
 """Posting: never without a look-up, never twice, and every answer of the ERP has its place."""
 
 import random
+import threading
 from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
@@ -16,6 +17,7 @@ from refund_pipeline.domain.payments import PaymentLine, PaymentsAvailable
 from refund_pipeline.domain.transactions import Ready, RefundTransaction
 from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline.gateways.ledger.rows import PaymentRow, TransactionRow
+from refund_pipeline.steps import posting
 from refund_pipeline.steps.posting import PostingSummary, Surroundings, post_refunds
 from refund_pipeline_tests.fakes import (
     DAY,
@@ -78,6 +80,37 @@ def test_a_lost_answer_is_settled_by_looking_up_and_not_by_writing(tmp_path, clo
     assert statuses(ledger) == {"posted": 1}
 
 
+@pytest.mark.parametrize("answer", ["lost", "created"])
+def test_a_record_the_index_does_not_show_yet_is_found_at_its_own_address(
+    tmp_path, clock, answer
+) -> None:
+    ledger, erp = ready_ledger(tmp_path, 1, clock), FakeErp([answer])
+    erp.find = lambda _: {}
+    summary = post(ledger, erp, clock)
+    assert (erp.posts, erp.look_ups) == (1, 1)
+    assert summary.results == {"already posted": 1}
+
+
+def test_nothing_is_waited_for_where_nothing_is_missing(tmp_path, clock) -> None:
+    ledger, erp = ready_ledger(tmp_path, 2, clock), FakeErp(["lost", "refused"])
+    before = clock.now()
+    post(ledger, erp, clock)
+    assert clock.now() == before
+
+
+def test_a_long_batch_says_how_far_it_is(tmp_path, clock, monkeypatch) -> None:
+    monkeypatch.setattr(posting, "_PROGRESS_EVERY", 0.0)
+    ledger, said = ready_ledger(tmp_path, 3, clock), list[str]()
+    around = replace(surroundings(clock), log=said.append)
+    post_refunds(DAY, ledger=ledger, erp=FakeErp(), concurrency=1, surroundings=around)
+    assert [sentence.split(",")[0] for sentence in said] == [
+        "1 of 3 refunds done",
+        "2 of 3 refunds done",
+        "3 of 3 refunds done",
+    ]
+    assert said[-1].endswith(" per second, about 0 s left")
+
+
 def test_a_write_that_never_arrived_is_looked_up_twice_and_written_again(tmp_path, clock) -> None:
     ledger, erp = ready_ledger(tmp_path, 1, clock), FakeErp(["dropped"])
     before = clock.now()
@@ -91,13 +124,34 @@ def test_a_write_that_stays_unclear_is_uncertain_and_carries_its_next_attempt(
     tmp_path, clock
 ) -> None:
     ledger, erp = ready_ledger(tmp_path, 1, clock), FakeErp(["dropped", "dropped"])
-    post(ledger, erp, clock)
+    assert post(ledger, erp, clock).results == {"uncertain": 1}
     row = ledger.refund(refund_id(0))
-    assert (row.status, row.reason) == ("uncertain", "erp_uncertain")
+    assert (row.status, row.reason, row.erp_id) == ("uncertain", "erp_uncertain", None)
     assert row.next_attempt_at > clock.now()
     post(ledger, erp, clock)
     assert statuses(ledger) == {"posted": 1}
     assert len(erp.created) == 1
+
+
+def test_a_refusal_of_the_second_write_is_looked_up_by_the_next_run(tmp_path, clock) -> None:
+    ledger, erp = ready_ledger(tmp_path, 1, clock), FakeErp(["dropped", "refused"])
+    assert post(ledger, erp, clock).results == {"uncertain": 1}
+    row = ledger.refund(refund_id(0))
+    assert (row.status, row.detail) == ("uncertain", "USER_ERROR")
+    assert row.next_attempt_at > clock.now()
+
+
+def test_a_write_begun_by_a_run_that_died_is_looked_up_before_it_is_written(
+    tmp_path, clock
+) -> None:
+    ledger, erp = ready_ledger(tmp_path, 1, clock), FakeErp()
+    (work,) = ledger.refunds_to_post(DAY)
+    assert ledger.begin_posting(work.transaction)
+    erp.post(work.transaction)
+    erp.find = lambda _: {}  # the index is behind
+    post(ledger, erp, clock)
+    assert (erp.posts, erp.look_ups) == (1, 1)
+    assert statuses(ledger) == {"posted": 1}
 
 
 def test_a_refusal_is_believed_only_after_a_look_up(tmp_path, clock) -> None:
@@ -180,6 +234,30 @@ def test_a_systemic_failure_stops_the_batch_and_leaves_the_rest_untouched(
     assert statuses(ledger) == {"posted": 20}
 
 
+def test_unclear_answers_with_a_clear_one_between_are_no_outage(tmp_path, clock) -> None:
+    unclear = ["lost"] * 4
+    ledger, erp = ready_ledger(tmp_path, 9, clock), FakeErp([*unclear, None, *unclear])
+    post(ledger, erp, clock, concurrency=1)
+    assert statuses(ledger) == {"posted": 9}
+
+
+def test_a_systemic_failure_of_one_worker_stops_the_others(tmp_path, clock) -> None:
+    ledger, erp = ready_ledger(tmp_path, 40, clock), FakeErp()
+    inner, first, failed = erp.post, threading.Lock(), threading.Event()
+
+    def post_once_the_first_has_failed(item):
+        if first.acquire(blocking=False):
+            failed.set()
+            raise Misconfigured("refused")
+        failed.wait(10)
+        return inner(item)
+
+    erp.post = post_once_the_first_has_failed
+    with pytest.raises(Misconfigured):
+        post(ledger, erp, clock, concurrency=2)
+    assert erp.posts < 20, "the other worker may be under way, and goes no further"
+
+
 def test_an_outage_is_noticed_after_a_few_unclear_answers(tmp_path, clock) -> None:
     ledger, erp = ready_ledger(tmp_path, 20, clock), FakeErp(["lost"] * 20)
     with pytest.raises(Unavailable, match="in a row"):
@@ -232,7 +310,8 @@ def test_two_runs_of_one_day_at_once_make_one_record_each(tmp_path, clock) -> No
         return inner(item)
 
     erp.post = post_while_another_run_posts
-    post(first, erp, clock, concurrency=1)
+    summary = post(first, erp, clock, concurrency=1)
+    assert summary.results == {"already posted": 1, "left to another run": 9}
     assert statuses(first) == {"posted": 10}
     assert len(erp.created) == len(set(erp.created)) == 10
 

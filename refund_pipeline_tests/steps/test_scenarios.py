@@ -22,10 +22,10 @@ import pytest
 
 from refund_pipeline.domain.mapping import Mapping
 from refund_pipeline.domain.payments import Attribution
+from refund_pipeline.domain.statuses import OUTSTANDING
 from refund_pipeline.domain.transactions import external_id
 from refund_pipeline.gateways.landing_bucket import LandingBucket
 from refund_pipeline.gateways.ledger.ledger import Ledger
-from refund_pipeline.gateways.ledger.rows import OUTSTANDING
 from refund_pipeline.gateways.netsuite import NetSuite
 from refund_pipeline.gateways.netsuite_oauth2 import OAuth2ClientCredentials
 from refund_pipeline.gateways.newstore import NewStore
