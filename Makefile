@@ -5,7 +5,7 @@ READY := .venv/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check audit format lock clean
+.PHONY: help setup demo dev test system chaos check audit format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,7 +25,13 @@ dev: setup ## Sandbox and Dagster UI, until stopped with Ctrl-C
 	$(BIN)/refund-pipeline dev
 
 test: setup ## Run all tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore refund_pipeline_tests/system
+
+system: setup ## Try what is deployed: the UI in a real browser, every process (needs Debian's chromium)
+	$(BIN)/python -m pytest refund_pipeline_tests/system
+
+chaos: setup ## Run the long fault campaigns; writes the table of docs/reliability.md
+	$(BIN)/python -m refund_pipeline_tests.chaos
 
 check: setup ## Check format, lint and types
 	$(BIN)/ruff format --check .
@@ -38,7 +44,7 @@ check: setup ## Check format, lint and types
 # so they are searched for what only a real one looks like.
 audit: setup ## Look for insecure code, secrets in the repository and a broken lock
 	$(BIN)/ruff check --select S .
-	git ls-files -z ':!refund_pipeline_tests' ':!requirements.lock' | xargs -0 $(BIN)/detect-secrets-hook --exclude-secrets '^sandbox$$'
+	git ls-files -z ':!refund_pipeline_tests' ':!*requirements.lock' | xargs -0 $(BIN)/detect-secrets-hook --exclude-secrets '^sandbox$$'
 	git ls-files -z refund_pipeline_tests | xargs -0 $(BIN)/detect-secrets-hook --exclude-lines 's3cret|BROKEN_KEY' \
 		--disable-plugin KeywordDetector --disable-plugin BasicAuthDetector \
 		--disable-plugin HexHighEntropyString --disable-plugin Base64HighEntropyString
@@ -50,6 +56,7 @@ format: setup ## Format the code
 
 lock: ## Renew requirements.lock (needs uv on the PATH)
 	uv pip compile --universal --python-version 3.10 --all-extras --generate-hashes --no-emit-index-url --no-header --upgrade --quiet setup.py -o requirements.lock
+	uv pip compile --universal --python-version 3.10 --extra postgres --extra celery --extra build --constraint requirements.lock --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet setup.py -o deploy/requirements.lock
 
 clean: ## Remove what this file made
 	rm -rf .venv .dagster .demo

