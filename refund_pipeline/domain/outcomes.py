@@ -1,7 +1,7 @@
 """What a write to the ERP can come to, and what a look-up can find."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -121,6 +121,23 @@ def found_records(
             continue
         found = differences(ours, there)
         yield there, found or ours
+
+
+def paired(
+    transactions: Sequence[RefundTransaction], found: Sequence[ErpRecord]
+) -> dict[str, ErpRecord]:
+    """Return which of `transactions` is which record, by external id, told by their content alone.
+
+    One record is one transaction: of two equal ones, a single record proves the first only.
+    """
+    left = list(found)
+    pairs: dict[str, ErpRecord] = {}
+    for ours in transactions:
+        equal = next((record for record in left if not differences(ours, record)), None)
+        if equal is not None:
+            left.remove(equal)
+            pairs[ours.external_id] = equal
+    return pairs
 
 
 def _lines(lines: list[tuple[str, Decimal]]) -> str:

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from typing_extensions import assert_never
@@ -24,20 +24,23 @@ from refund_pipeline.domain.outcomes import (
     PostOutcome,
     Refused,
     Uncertain,
-    differences,
     found_records,
+    paired,
 )
-from refund_pipeline.domain.retry_policy import next_attempt
 from refund_pipeline.domain.transactions import RefundTransaction
 from refund_pipeline.gateways.erp import Erp
 from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline.gateways.ledger.rows import PostingWork
 from refund_pipeline.steps.pace import Pace
+from refund_pipeline.steps.posting_book import Book, Task
 
 _UNCLEAR_IN_A_ROW = 5
 """So many writes in a row without a clear answer are an outage, not bad luck."""
 _BUSY_TRIES = 6
 _SETTLE_PAUSE = 2.0
+_WRITE_SECONDS = 10.0
+"""So long a write may be under way that another run began: NetSuite's p99 is 8 s."""
+_LEFT = "left to another run"
 _PROGRESS_EVERY = 5.0
 
 
@@ -91,29 +94,6 @@ def post_refunds(
     )
 
 
-@dataclass(slots=True)
-class _Task:
-    """One refund on its way: its ERP records, and those of them that are there (by external id)."""
-
-    work: PostingWork
-    outcome: Refused | Uncertain | None = None
-    """What the last write came to, where that leaves something to settle."""
-    there: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def refund_id(self) -> str:
-        return self.work.transaction.refund_id
-
-    @property
-    def missing(self) -> list[RefundTransaction]:
-        """The ERP records still to be written or settled."""
-        return [one for one in self.work.transaction.records if one.external_id not in self.there]
-
-    @property
-    def erp_id(self) -> str | None:
-        return ", ".join(self.there.values()) or None
-
-
 class _Batch:
     """One batch of writes; its workers share the stop flag, the counts and the progress line."""
 
@@ -121,7 +101,7 @@ class _Batch:
         self, ledger: Ledger, erp: Erp, surroundings: Surroundings, *, size: int, concurrency: int
     ) -> None:
         self.results: Counter[str] = Counter()
-        self._ledger = ledger
+        self._book = Book(ledger, surroundings.clock, surroundings.random_source)
         self._erp = erp
         self._around = surroundings
         self._size = size
@@ -130,7 +110,7 @@ class _Batch:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._unclear_in_a_row = 0
-        self._to_settle: list[_Task] = []
+        self._to_settle: list[Task] = []
         self._started = self._last_progress = time.monotonic()
 
     def run(self, work: Sequence[PostingWork], *, is_past: bool) -> None:
@@ -139,10 +119,8 @@ class _Batch:
         Of a day that `is_past` nothing should be new: a lost ledger may have posted it, and under
         another prefix. Then it is looked for by its own id as well.
         """
-        tasks = [_Task(item) for item in work]
-        existing = self._erp.find(
-            [key for task in tasks for key in task.work.transaction.possible_ids]
-        )
+        tasks = [Task(item) for item in work]
+        existing = self._erp.find([key for task in tasks for key in task.transaction.possible_ids])
         open_tasks = [task for task in tasks if not self._found(task, existing, "already posted")]
         if is_past:
             open_tasks = self._not_there_by_field(open_tasks)
@@ -154,12 +132,12 @@ class _Batch:
         self._to_settle = []
         self._write(again)
         for task in self._to_settle:
-            self._leave(task)
+            self._book.uncertain(task)
             self._count("uncertain")
 
     # --- writing
 
-    def _write(self, tasks: Sequence[_Task]) -> None:
+    def _write(self, tasks: Sequence[Task]) -> None:
         queue = iter(tasks)
         workers = min(self._concurrency, len(tasks))
         with ThreadPoolExecutor(max_workers=workers or 1) as pool:
@@ -167,7 +145,7 @@ class _Batch:
         for worker in running:
             worker.result()
 
-    def _worker(self, queue: Iterator[_Task]) -> None:
+    def _worker(self, queue: Iterator[Task]) -> None:
         while not self._stop.is_set():
             with self._lock:
                 task = next(queue, None)
@@ -179,44 +157,50 @@ class _Batch:
                 self._stop.set()
                 raise
 
-    def _post(self, task: _Task) -> None:
-        if not self._ledger.begin_posting(task.work.transaction, attempts=task.work.attempts):
-            self._count("left to another run")
+    def _post(self, task: Task) -> None:
+        if not self._book.begin(task):
+            self._count(_LEFT)
             return
-        task.work = replace(task.work, attempts=task.work.attempts + 1)
         task.outcome = None
         for record in task.missing:
             try:
-                outcome = self._attempt(record)
+                outcome = self._attempt(task, record)
             except SystemicFailure as failure:
                 # The ERP took nothing in: not sent, or refused before it was looked at.
-                self._retry_later(task, str(failure))
+                self._book.retry_later(task, str(failure))
                 raise
+            if outcome is None:
+                self._count(_LEFT)
+                return
             if not isinstance(outcome, Posted):
                 self._not_posted(task, outcome)
                 return
             task.there[record.external_id] = outcome.erp_id
             self._notice_outage(outcome)
-        self._finish(task, "posted")
+        self._book.posted(task)
+        self._count("posted")
 
-    def _not_posted(self, task: _Task, outcome: Refused | Uncertain | Busy) -> None:
+    def _not_posted(self, task: Task, outcome: Refused | Uncertain | Busy) -> None:
         match outcome:
             case Busy():
-                self._retry_later(task, "the ERP stayed busy")
+                self._book.retry_later(task, "the ERP stayed busy")
                 self._count("busy")
             case Refused() | Uncertain():
                 task.outcome = outcome
                 if isinstance(outcome, Uncertain):
-                    self._leave(task)
+                    self._book.uncertain(task)
                 with self._lock:
                     self._to_settle.append(task)
             case _:
                 assert_never(outcome)
         self._notice_outage(outcome)
 
-    def _attempt(self, record: RefundTransaction) -> PostOutcome:
+    def _attempt(self, task: Task, record: RefundTransaction) -> PostOutcome | None:
+        """Write one record; None, and nothing was written, if the refund is another run's since."""
         for tries in range(1, _BUSY_TRIES + 1):
             with self._pace.slot():
+                if not self._book.confirm(task):
+                    return None
                 outcome = self._erp.post(record)
             if not isinstance(outcome, Busy):
                 self._pace.accepted()
@@ -241,7 +225,7 @@ class _Batch:
 
     # --- settling
 
-    def _settle(self, tasks: Sequence[_Task]) -> list[_Task]:
+    def _settle(self, tasks: Sequence[Task]) -> list[Task]:
         """Look each up; return what is certainly not there and may be written again."""
         if not tasks:
             return []
@@ -251,33 +235,40 @@ class _Batch:
         missing = [task for task in unsettled if not self._looked_up(task)]
         if not missing:
             return []
-        self._around.sleep(_SETTLE_PAUSE)
+        self._around.sleep(self._pause(missing))
         return self._not_there_by_field([task for task in missing if not self._looked_up(task)])
 
-    def _not_there_by_field(self, tasks: Sequence[_Task]) -> list[_Task]:
+    def _pause(self, tasks: Sequence[Task]) -> float:
+        """Return how long to wait for writes that may be under way; another run may be at one."""
+        begun_by_others = [
+            task.intent.at
+            for task in tasks
+            if task.work.state == "intended" and task.intent == task.work.intent and task.intent.at
+        ]
+        if not begun_by_others:
+            return _SETTLE_PAUSE
+        age = (self._around.clock() - max(begun_by_others)).total_seconds()
+        return min(max(_WRITE_SECONDS - age, _SETTLE_PAUSE), _WRITE_SECONDS)
+
+    def _not_there_by_field(self, tasks: Sequence[Task]) -> list[Task]:
         """Look for records whose external id was taken away or is another, before a write."""
         by_field: dict[str, list[str]] = {}
         for task in tasks:
-            if (field := task.work.transaction.refund_id_field) is not None:
+            if (field := task.transaction.refund_id_field) is not None:
                 by_field.setdefault(field, []).append(task.refund_id)
         found: dict[str, Sequence[ErpRecord]] = {}
         for field, refund_ids in by_field.items():
             found |= self._erp.find_by_field(field, refund_ids)
         return [task for task in tasks if not self._is_one_of(found.get(task.refund_id, ()), task)]
 
-    def _is_one_of(self, found: Sequence[ErpRecord], task: _Task) -> bool:
+    def _is_one_of(self, found: Sequence[ErpRecord], task: Task) -> bool:
         others = [record for record in found if record.erp_id not in task.there.values()]
-        by_id = {
-            ours.external_id: record
-            for record in others
-            for ours in task.missing
-            if not differences(ours, record)
-        }
+        by_id = paired(task.missing, others)
         if others and not by_id:  # it is this refund's and not equal: a person decides
             by_id = {task.missing[0].external_id: others[0]}
         return self._found(task, by_id, "already posted")
 
-    def _looked_up(self, task: _Task) -> bool:
+    def _looked_up(self, task: Task) -> bool:
         """Settle one by looking it up; False while nothing is found for an unanswered write."""
         found = {
             record.external_id: there
@@ -287,76 +278,26 @@ class _Batch:
         if self._found(task, found, "already posted"):
             return True
         if isinstance(task.outcome, Refused):
-            self._hold(task, "refused_by_erp", task.outcome.detail)
+            self._book.held(task, "refused_by_erp", task.outcome.detail)
             self._count("refused")
             return True
         return False
 
-    def _found(self, task: _Task, existing: Mapping[str, ErpRecord], result: str) -> bool:
+    def _found(self, task: Task, existing: Mapping[str, ErpRecord], result: str) -> bool:
         """Take in what is there; True if that settles the refund: all is equal, or a conflict."""
-        for there, found in found_records(task.work.transaction, existing):
+        for there, found in found_records(task.transaction, existing):
             if isinstance(found, RefundTransaction):
                 task.there[found.external_id] = there.erp_id
                 continue
             bears = f"record {there.erp_id} bears {there.external_id}, but "
-            self._hold(task, "conflicting_erp_record", bears + "; ".join(found), there.erp_id)
+            self._book.held(task, "conflicting_erp_record", bears + "; ".join(found), there.erp_id)
             self._count("conflict")
             return True
         if task.missing:
             return False
-        self._finish(task, result)
-        return True
-
-    # --- the ledger
-
-    def _finish(self, task: _Task, result: str) -> None:
-        self._ledger.finish_posting(
-            task.refund_id,
-            state="posted",
-            erp_id=task.erp_id,
-            amount=task.work.transaction.amount,
-        )
+        self._book.posted(task)
         self._count(result)
-
-    def _hold(self, task: _Task, reason: str, detail: str, erp_id: str | None = None) -> None:
-        self._ledger.finish_posting(
-            task.refund_id,
-            state="held",
-            erp_id=erp_id or task.erp_id,
-            reason=reason,
-            detail=detail + _partly(task),
-        )
-
-    def _leave(self, task: _Task) -> None:
-        """Leave a write uncertain; only looking up can settle it."""
-        unclear = task.outcome.detail if task.outcome else "the rest is still to be written"
-        self._ledger.finish_posting(
-            task.refund_id,
-            state="uncertain",
-            erp_id=task.erp_id,
-            reason="erp_uncertain",
-            detail=unclear + _partly(task),
-            next_attempt_at=self._next_attempt(task),
-        )
-
-    def _retry_later(self, task: _Task, detail: str) -> None:
-        if task.there:  # what is partly there must stay as it was sent
-            self._leave(task)
-            return
-        self._ledger.finish_posting(
-            task.refund_id,
-            state="retry",
-            reason="erp_unavailable",
-            detail=detail,
-            next_attempt_at=self._next_attempt(task),
-        )
-
-    def _next_attempt(self, task: _Task) -> datetime:
-        return next_attempt(
-            max(task.work.attempts, 1),
-            now=self._around.clock(),
-            random_source=self._around.random_source,
-        )
+        return True
 
     def _count(self, result: str) -> None:
         with self._lock:
@@ -372,10 +313,3 @@ class _Batch:
                 f"{done} of {self._size} refunds done, {rate:.1f} per second, "
                 f"about {(self._size - done) / rate:.0f} s left"
             )
-
-
-def _partly(task: _Task) -> str:
-    if not task.there:
-        return ""
-    total = len(task.work.transaction.records)
-    return f" ({len(task.there)} of {total} records are in the ERP: {task.erp_id})"

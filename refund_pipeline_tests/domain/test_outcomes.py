@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refund_pipeline.domain.outcomes import PAYMENT_OPTION, RecordLine, differences, found_records
+from refund_pipeline.domain.outcomes import (
+    PAYMENT_OPTION,
+    RecordLine,
+    differences,
+    found_records,
+    paired,
+)
 from refund_pipeline.domain.transactions import RefundTransaction
 from refund_pipeline_tests.fakes import record_of, transaction
 
@@ -135,3 +141,15 @@ def test_every_record_of_a_refund_is_told_those_of_another_posting_model_too() -
     part = f"{OURS.external_id}-1"
     assert equal_or_not(OURS, part, OURS.external_id) == {OURS.external_id: True, part: False}
     assert equal_or_not(SPLIT, part, OURS.external_id) == {part: False, OURS.external_id: False}
+
+
+def test_of_two_equal_parts_one_record_proves_the_first_only() -> None:
+    first, second = (replace(OURS, external_id=f"{OURS.external_id}-{number}") for number in (1, 2))
+    without_id = replace(RECORD, external_id="")
+    assert paired([first, second], [without_id]) == {first.external_id: without_id}
+    another = replace(without_id, erp_id="4712")
+    assert paired([first, second], [without_id, another]) == {
+        first.external_id: without_id,
+        second.external_id: another,
+    }
+    assert paired([first], [replace(without_id, voided=True)]) == {}

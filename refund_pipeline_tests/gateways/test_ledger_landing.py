@@ -165,7 +165,7 @@ def test_a_refund_in_conflict_is_no_work_for_any_step(ledger: Ledger) -> None:
     assert ledger.refunds_to_pay(DAY, refresh=True) == []
     assert ledger.refunds_to_build(DAY) == []
     assert ledger.refunds_to_post(DAY) == []
-    assert ledger.begin_posting(transaction) is False
+    assert ledger.begin_posting(transaction) is None
 
 
 def test_a_conflict_does_not_unsettle_a_posted_refund(ledger: Ledger) -> None:

@@ -11,6 +11,8 @@ from refund_pipeline.domain.payments import PaymentsAwaited, PaymentsHeld, Refun
 from refund_pipeline.domain.transactions import AwaitingOrigin, Held, Ready, Skipped
 from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline.gateways.ledger.rows import (
+    NO_INTENT,
+    Intent,
     PaymentRow,
     PaymentWork,
     PostedRefund,
@@ -39,7 +41,7 @@ LATER = NOON + timedelta(minutes=5)
 
 
 def posting_states(ledger: Ledger) -> list[tuple[str, int]]:
-    return [(work.state, work.attempts) for work in ledger.refunds_to_post(DAY)]
+    return [(work.state, work.intent.attempts) for work in ledger.refunds_to_post(DAY)]
 
 
 def test_order_payments_and_transaction_come_back_exactly(ledger: Ledger) -> None:
@@ -50,7 +52,7 @@ def test_order_payments_and_transaction_come_back_exactly(ledger: Ledger) -> Non
     transaction = make_transaction(event, created_from="77", gift_card_field="custcol_card")
     build(ledger, event, Ready(transaction))
     (work,) = ledger.refunds_to_post(DAY)
-    assert work == PostingWork(transaction, "new", 0)
+    assert work == PostingWork(transaction, "new")
     assert work.transaction.fingerprint == transaction.fingerprint
 
 
@@ -147,7 +149,7 @@ def test_withdrawn_payments_withdraw_the_transaction(ledger: Ledger) -> None:
     transaction = make_ready(ledger, EVENT)
     pay(ledger, EVENT, PaymentsHeld("overpaid", "too much"))
     assert ledger.refunds_to_post(DAY) == []
-    assert ledger.begin_posting(transaction) is False
+    assert ledger.begin_posting(transaction) is None
 
 
 def test_a_transaction_built_from_payments_withdrawn_meanwhile_is_not_kept(
@@ -166,7 +168,7 @@ def test_an_unsettled_write_keeps_its_transaction_whatever_is_found_later(ledger
     pay(ledger, EVENT, PaymentsAwaited("gone"))
     build(ledger, EVENT, Ready(replace(transaction, memo="other")))
     build(ledger, EVENT, Held("unmapped_tender", "x"))
-    assert ledger.refunds_to_post(DAY) == [PostingWork(transaction, "intended", 1)]
+    assert ledger.refunds_to_post(DAY) == [PostingWork(transaction, "intended", Intent(1, NOON))]
 
 
 def test_only_ready_transactions_are_to_be_posted(ledger: Ledger) -> None:
@@ -179,7 +181,7 @@ def test_only_ready_transactions_are_to_be_posted(ledger: Ledger) -> None:
         pay(ledger, EVENT)
         build(ledger, EVENT, built)
         assert ledger.refunds_to_post(DAY) == []
-        assert ledger.begin_posting(make_transaction(EVENT)) is False
+        assert ledger.begin_posting(make_transaction(EVENT)) is None
     build(ledger, EVENT)
     assert posting_states(ledger) == [("new", 0)]
 
@@ -210,7 +212,7 @@ def test_each_begun_write_counts_an_attempt(ledger: Ledger) -> None:
 def test_a_write_is_not_begun_once_the_refund_is_posted_or_held(ledger: Ledger, state: str) -> None:
     transaction = make_ready(ledger, EVENT)
     ledger.finish_posting(EVENT.refund_id, state=state, erp_id="1", reason="refused_by_erp")
-    assert ledger.begin_posting(transaction) is False
+    assert ledger.begin_posting(transaction) is None
     assert ledger.refunds_to_post(DAY) == []
 
 
@@ -219,21 +221,55 @@ def test_a_write_is_not_begun_with_a_transaction_the_ledger_no_longer_holds(
 ) -> None:
     old = make_ready(ledger, EVENT)
     build(ledger, EVENT, Ready(replace(old, memo="built anew")))
-    assert ledger.begin_posting(old) is False
-    assert ledger.begin_posting(make_transaction(make_event(99))) is False
+    assert ledger.begin_posting(old) is None
+    assert ledger.begin_posting(make_transaction(make_event(99))) is None
 
 
 def test_a_write_is_not_begun_once_the_transaction_is_held_again(ledger: Ledger) -> None:
     transaction = make_ready(ledger, EVENT)
     build(ledger, EVENT, Held("daily_gate", "the day has more than that"))
-    assert ledger.begin_posting(transaction) is False
+    assert ledger.begin_posting(transaction) is None
 
 
-def test_a_write_is_begun_by_one_of_two_runs_that_saw_the_same_attempts(ledger: Ledger) -> None:
+def test_a_write_is_begun_by_one_of_two_runs_that_saw_the_same_intent(ledger: Ledger) -> None:
     transaction = make_ready(ledger, EVENT)
-    assert ledger.begin_posting(transaction, attempts=0)
-    assert not ledger.begin_posting(transaction, attempts=0)
-    assert ledger.begin_posting(transaction, attempts=1)
+    first = ledger.begin_posting(transaction, seen=NO_INTENT)
+    assert first == Intent(1, NOON)
+    assert ledger.begin_posting(transaction, seen=NO_INTENT) is None
+    assert ledger.begin_posting(transaction, seen=first) == Intent(2, NOON)
+
+
+def test_a_write_is_not_begun_once_the_run_that_began_it_has_confirmed_it(
+    ledger: Ledger, clock: SetClock
+) -> None:
+    transaction = make_ready(ledger, EVENT)
+    first = ledger.begin_posting(transaction)
+    clock.now = LATER
+    assert ledger.confirm_posting(transaction, first) == Intent(1, LATER)
+    assert ledger.begin_posting(transaction, seen=first) is None
+    assert ledger.confirm_posting(transaction, first) is None, "by the moment it was last confirmed"
+    assert posting_states(ledger) == [("intended", 1)]
+
+
+@pytest.mark.parametrize("state", ["posted", "held", "uncertain", "retry"])
+def test_a_write_is_not_confirmed_once_it_has_an_outcome(ledger: Ledger, state: str) -> None:
+    transaction = make_ready(ledger, EVENT)
+    begun = ledger.begin_posting(transaction)
+    ledger.finish_posting(EVENT.refund_id, state=state, erp_id="1", reason="refused_by_erp")
+    assert ledger.confirm_posting(transaction, begun) is None
+
+
+@pytest.mark.parametrize("state", ["uncertain", "retry", "held"])
+def test_less_than_posted_is_not_recorded_by_a_run_that_was_overtaken(
+    ledger: Ledger, state: str
+) -> None:
+    transaction = make_ready(ledger, EVENT)
+    slow = ledger.begin_posting(transaction)
+    ledger.begin_posting(transaction, seen=slow)
+    ledger.finish_posting(EVENT.refund_id, state=state, seen=slow, reason="refused_by_erp")
+    assert posting_states(ledger) == [("intended", 2)]
+    ledger.finish_posting(EVENT.refund_id, state="posted", seen=slow, erp_id="1")
+    assert statuses(ledger, EVENT)[-1] == ("posted", None)
 
 
 @pytest.mark.parametrize("state", ["uncertain", "retry", "held", "posted"])
@@ -287,7 +323,7 @@ def test_a_refused_posting_is_reopened_by_a_changed_transaction(
     clock.now = LATER
     changed = replace(transaction, location="12")
     build(ledger, EVENT, Ready(changed))
-    assert ledger.refunds_to_post(DAY) == [PostingWork(changed, "retry", 1)]
+    assert ledger.refunds_to_post(DAY) == [PostingWork(changed, "retry", Intent(1, NOON))]
     row = ledger.refund(EVENT.refund_id)
     assert row is not None
     assert (row.status, row.next_attempt_at) == ("ready", LATER)
@@ -361,7 +397,7 @@ def test_eight_threads_post_many_refunds_without_loss(
     def post(index: int) -> None:
         item = work[index % len(work)]
         one = ledgers[index % 2]
-        if one.begin_posting(item.transaction, attempts=item.attempts):
+        if one.begin_posting(item.transaction, seen=item.intent):
             one.finish_posting(
                 item.transaction.refund_id, state="posted", erp_id=str(index), amount=EVENT.amount
             )
@@ -383,7 +419,7 @@ def test_of_eight_threads_exactly_one_begins_the_same_write(ledger: Ledger) -> N
 
     def begin(_: int) -> bool:
         together.wait(10)
-        return ledger.begin_posting(transaction, attempts=0)
+        return ledger.begin_posting(transaction, seen=NO_INTENT) is not None
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(begin, range(8))) == 1

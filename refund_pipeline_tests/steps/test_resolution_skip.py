@@ -90,7 +90,7 @@ def test_a_run_that_was_about_to_write_does_not_write_what_was_skipped(ledger, c
     stand_at(ledger, "-")
     (work,) = ledger.refunds_to_post(DAY)
     decide(ledger, clock, Action.SKIP)
-    assert not ledger.begin_posting(work.transaction, attempts=work.attempts)
+    assert not ledger.begin_posting(work.transaction, seen=work.intent)
 
 
 def test_a_skip_twice_is_a_skip(ledger, clock) -> None:
@@ -187,7 +187,7 @@ def test_a_write_begun_between_look_up_and_decision_leaves_the_refund_alone(ledg
     stand_at(ledger, "erp_unavailable")
     plan = planned(ledger, clock, Action.SKIP)
     assert len(plan.having(Verdict.DO)) == 1
-    assert ledger.begin_posting(transaction(1), attempts=1)
+    assert ledger.begin_posting(transaction(1))
     resolved = carry_out(plan, ledger)
     assert (resolved.done, len(resolved.overtaken)) == ((), 1)
     assert stands(ledger) == ("uncertain", "erp_uncertain")

@@ -137,8 +137,11 @@ def _transaction(row: TransactionRow) -> dict[str, object]:
 def _reopen(
     writing: Writing, rows: Iterable[TransactionRow], postings: dict[str, sa.Row[Any]]
 ) -> None:
-    """Let a refund that the ERP refused be posted again once its transaction reads differently."""
-    reopened = []
+    """Let a refund that the ERP refused be posted again once its transaction reads differently.
+
+    One that is partly in the ERP is uncertain, so that no part of it is written without a look-up.
+    """
+    reopened: dict[str, list[str]] = {"retry": [], "uncertain": []}
     for row in rows:
         posting = postings.get(row.refund_id)
         if (
@@ -147,25 +150,26 @@ def _reopen(
             and (posting.state, posting.reason) == ("held", "refused_by_erp")
             and posting.fingerprint != row.built.transaction.fingerprint
         ):
-            reopened.append(row.refund_id)
-    for batch in batches(reopened):
-        writing.connection.execute(
-            sa.update(erp_posting)
-            .where(erp_posting.c.refund_id.in_(batch))
-            .values(
-                state="retry",
-                reason=None,
-                detail="the ERP refused an earlier transaction; it has changed since",
-                next_attempt_at=writing.now,
-                updated_at=writing.now,
-                run_id=writing.run_id,
-            )
-        )
+            reopened["retry" if posting.erp_id is None else "uncertain"].append(row.refund_id)
+    for state, refund_ids in reopened.items():
+        changed = {
+            "state": state,
+            "reason": None if state == "retry" else "erp_uncertain",
+            "detail": "the ERP refused an earlier transaction; it has changed since",
+            "next_attempt_at": writing.now,
+            "updated_at": writing.now,
+            "run_id": writing.run_id,
+        }
+        for batch in batches(refund_ids):
+            which = erp_posting.c.refund_id.in_(batch)
+            writing.connection.execute(sa.update(erp_posting).where(which).values(changed))
 
 
 def _posting_rows(writing: Writing, refund_ids: Iterable[str]) -> dict[str, sa.Row[Any]]:
     posting = erp_posting.c
-    statement = sa.select(posting.refund_id, posting.state, posting.reason, posting.fingerprint)
+    statement = sa.select(
+        posting.refund_id, posting.state, posting.reason, posting.fingerprint, posting.erp_id
+    )
     rows = fetch(writing.connection, statement, posting.refund_id, list(refund_ids))
     return {row.refund_id: row for row in rows}
 

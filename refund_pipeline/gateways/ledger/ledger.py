@@ -29,6 +29,7 @@ from refund_pipeline.gateways.ledger.rows import (
     FileCounts,
     FileTotals,
     HistoryEntry,
+    Intent,
     LandedFile,
     OutstandingDay,
     PaymentRow,
@@ -166,21 +167,32 @@ class Ledger(PeoplesLedger):
         with self._database.read() as connection:
             return refund_work.to_post(connection, day, refund_ids=refund_ids)
 
-    def begin_posting(self, transaction: RefundTransaction, *, attempts: int | None = None) -> bool:
-        """Record the intent to write; False means: do not write.
+    def begin_posting(
+        self, transaction: RefundTransaction, *, seen: Intent | None = None
+    ) -> Intent | None:
+        """Record the intent to write and return it; None means: do not write.
 
         That is when meanwhile the refund was posted, held or in conflict, when another transaction
-        was built for it, or (with `attempts`, as `PostingWork` showed it) when somebody else has
-        begun since.
+        was built for it, or (with `seen`, as `PostingWork` showed it) when somebody else has begun
+        or confirmed since.
         """
         with self._changing([transaction.refund_id]) as writing:
-            return postings.begin(writing, transaction, attempts=attempts)
+            return postings.begin(writing, transaction, seen=seen, again=False)
+
+    def confirm_posting(self, transaction: RefundTransaction, intent: Intent) -> Intent | None:
+        """Record that the write begun as `intent` comes now, and return the intent as it is since.
+
+        None means: do not write, as with `begin_posting`.
+        """
+        with self._changing([transaction.refund_id]) as writing:
+            return postings.begin(writing, transaction, seen=intent, again=True)
 
     def finish_posting(
         self,
         refund_id: str,
         *,
         state: PostingEnd,
+        seen: Intent | None = None,
         erp_id: str | None = None,
         amount: Decimal | None = None,
         reason: str | None = None,
@@ -189,7 +201,8 @@ class Ledger(PeoplesLedger):
     ) -> None:
         """Record what became of a write, or of a refund found in the ERP without one.
 
-        What is posted stays posted. Without a `reason`, uncertain means `erp_uncertain` and retry
+        What is posted stays posted, and less than posted is not recorded if somebody else has begun
+        since the intent `seen`. Without a `reason`, uncertain means `erp_uncertain` and retry
         means `erp_unavailable`.
         """
         stored = postings.reason_for(state, reason, erp_id)
@@ -198,6 +211,7 @@ class Ledger(PeoplesLedger):
                 writing,
                 refund_id,
                 state=state,
+                seen=seen,
                 erp_id=erp_id,
                 amount=amount,
                 reason=stored,

@@ -15,7 +15,7 @@ from refund_pipeline.domain.reasons import known_reason
 from refund_pipeline.domain.transactions import RefundTransaction
 from refund_pipeline.gateways.ledger.database import fetch
 from refund_pipeline.gateways.ledger.history import Writing
-from refund_pipeline.gateways.ledger.rows import PostedRefund, PostingEnd
+from refund_pipeline.gateways.ledger.rows import Intent, PostedRefund, PostingEnd
 from refund_pipeline.gateways.ledger.snapshots import read_transaction
 from refund_pipeline.gateways.ledger.tables import (
     erp_posting,
@@ -25,8 +25,13 @@ from refund_pipeline.gateways.ledger.tables import (
 )
 
 
-def begin(writing: Writing, transaction: RefundTransaction, *, attempts: int | None) -> bool:
-    """Write the intent to post `transaction`, unless the ledger no longer stands behind it."""
+def begin(
+    writing: Writing, transaction: RefundTransaction, *, seen: Intent | None, again: bool
+) -> Intent | None:
+    """Write the intent to post `transaction`, unless the ledger no longer stands behind it.
+
+    With `again` the intent `seen` is ours and is confirmed: a later moment, the same attempt.
+    """
     event, built, posting = refund_event.c, refund_transaction.c, erp_posting.c
     found = _one(
         writing.connection,
@@ -36,6 +41,7 @@ def begin(writing: Writing, transaction: RefundTransaction, *, attempts: int | N
         built.record,
         posting.state.label("posting"),
         sa.func.coalesce(posting.attempts, 0).label("made"),
+        posting.intended_at,
     )
     if (
         found is None
@@ -44,9 +50,11 @@ def begin(writing: Writing, transaction: RefundTransaction, *, attempts: int | N
         # The records, not their fingerprints: those of another version are of other fields.
         or read_transaction(found.record) != transaction
         or found.posting in {"posted", "held"}
-        or (attempts is not None and attempts != found.made)
+        or (seen is not None and seen != Intent(found.made, found.intended_at))
+        or (again and found.posting != "intended")
     ):
-        return False
+        return None
+    begun = Intent(found.made if again else found.made + 1, writing.now)
     intent = {
         "refund_id": transaction.refund_id,
         "external_id": transaction.external_id,
@@ -54,14 +62,14 @@ def begin(writing: Writing, transaction: RefundTransaction, *, attempts: int | N
         "reason": "erp_uncertain",
         "detail": "a write was begun; its outcome is not recorded yet",
         "fingerprint": transaction.fingerprint,
-        "attempts": found.made + 1,
-        "intended_at": writing.now,
+        "attempts": begun.attempts,
+        "intended_at": begun.at,
         "next_attempt_at": None,
         "updated_at": writing.now,
         "run_id": writing.run_id,
     }
     _put(writing.connection, intent, exists=found.posting is not None)
-    return True
+    return begun
 
 
 def finish(
@@ -69,13 +77,18 @@ def finish(
     refund_id: str,
     *,
     state: PostingEnd,
+    seen: Intent | None,
     erp_id: str | None,
     amount: Decimal | None,
     reason: str | None,
     detail: str | None,
     next_attempt_at: datetime | None,
 ) -> None:
-    """Write what became of a posting; what is posted stays posted."""
+    """Write what became of a posting; what is posted stays posted.
+
+    Less than posted is not written once another run has begun since `seen`: what that one comes to
+    is later, and its write is not undone by what happened to ours.
+    """
     built, posting = refund_transaction.c, erp_posting.c
     found = _one(
         writing.connection,
@@ -83,10 +96,13 @@ def finish(
         built.external_id,
         built.fingerprint,
         posting.state,
+        sa.func.coalesce(posting.attempts, 0).label("made"),
+        posting.intended_at,
     )
     if found is None:
         raise LookupError(f"refund {refund_id} is not in the ledger")
-    if found.state == "posted":
+    overtaken = seen is not None and seen != Intent(found.made, found.intended_at)
+    if found.state == "posted" or (overtaken and state != "posted"):
         return
     outcome: dict[str, object] = {
         "refund_id": refund_id,

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from refund_pipeline.domain.events import RefundEvent
 from refund_pipeline.gateways.ledger.database import fetch
-from refund_pipeline.gateways.ledger.rows import PaymentWork, PostingWork, TransactionWork
+from refund_pipeline.gateways.ledger.rows import Intent, PaymentWork, PostingWork, TransactionWork
 from refund_pipeline.gateways.ledger.snapshots import (
     EVENT_COLUMNS,
     event_of,
@@ -132,12 +132,15 @@ def to_post(
         refund_transaction.c.record,
         state,
         sa.func.coalesce(erp_posting.c.attempts, 0).label("made"),
+        erp_posting.c.intended_at,
     ).where(
         refund_transaction.c.state == "ready",
         state.in_(("new", "retry", "intended", "uncertain")),
     )
     return [
-        PostingWork(read_transaction(row.record), row.posting_state, row.made)
+        PostingWork(
+            read_transaction(row.record), row.posting_state, Intent(row.made, row.intended_at)
+        )
         for row in _rows(connection, statement, refund_ids)
     ]
 

@@ -148,12 +148,24 @@ class TransactionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Intent:
+    """The last write that was begun for a refund: the how many-th, and when it was confirmed."""
+
+    attempts: int
+    at: datetime | None
+
+
+NO_INTENT = Intent(0, None)
+"""Of a refund nobody has begun to write."""
+
+
+@dataclass(frozen=True, slots=True)
 class PostingWork:
     """A refund transaction to be written, or whose earlier write is to be settled first."""
 
     transaction: RefundTransaction
     state: PostingState
-    attempts: int
+    intent: Intent = NO_INTENT
 
 
 @dataclass(frozen=True, slots=True)
