@@ -34,6 +34,7 @@ CAMPAIGNS: dict[str, str] = {
     "outage-erp": "outages:erp",
     "outage-newstore": "outages:newstore",
     "outage-bucket": "outages:bucket",
+    "outage-daemon": "outages:daemon",
     "outage-dns": "outages:dns",
     "outage-tokens": "outages:tokens",
     "outage-database": "ledger_outages:database",

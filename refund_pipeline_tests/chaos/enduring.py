@@ -161,7 +161,7 @@ def endure(of: World, outage: Outage, *, hours: int = 3) -> Endured:
     if of.all_posted():
         raise CampaignFailed(f"{outage.name}: there was no outage")
     outage.end()
-    return Endured(outage.name, outage.counted, at_once, per_hour, recover(of, outage))
+    return Endured(outage.name, outage.counted, at_once, per_hour, recover(of, outage.name))
 
 
 def strike(of: World, outage: Outage) -> tuple[int, int]:
@@ -178,12 +178,12 @@ def strike(of: World, outage: Outage) -> tuple[int, int]:
     return asked - before[0], asked
 
 
-def recover(of: World, outage: Outage) -> timedelta:
+def recover(of: World, name: str) -> timedelta:
     """Wait until everything is posted; return how long that took."""
     of.unrecorded()
     over = of.clock.now()
     if not of.day.go_on(of.all_posted, longest=_GIVEN_UP_AFTER):
-        raise CampaignFailed(f"{outage.name}: not everything was posted {_GIVEN_UP_AFTER} after")
+        raise CampaignFailed(f"{name}: not everything was posted {_GIVEN_UP_AFTER} after")
     return of.clock.now() - over
 
 

@@ -58,7 +58,7 @@ def _restarted(here: World, server: OwnPostgres, number: int, chance: random.Ran
     outage = _writes_while(here, f"restart {number} ({mode})", partial(server.restart, mode))
     first = len(here.day.runs)
     strike(here, replace(outage, after=chance.randrange(2, _BATCH - 6)))
-    recover(here, outage)
+    recover(here, outage.name)
     return not here.day.runs[first].success
 
 

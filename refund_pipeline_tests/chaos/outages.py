@@ -1,4 +1,4 @@
-"""Systems that are down for hours: NetSuite, NewStore, the bucket, DNS, the token endpoints.
+"""What is down for hours: NetSuite, NewStore, the bucket, DNS, token endpoints, the daemon.
 
 How an outage is gone through and measured is `enduring.py`.
 """
@@ -18,7 +18,7 @@ from refund_pipeline.orchestration.resources import NetSuiteResource, default_re
 from refund_pipeline.sandbox.netsuite.audit import NO_ANSWER
 from refund_pipeline.sandbox.netsuite.faults import Fault
 from refund_pipeline.sandbox.sandbox import Sandbox
-from refund_pipeline_tests.chaos.enduring import Outage, World, row_of, world
+from refund_pipeline_tests.chaos.enduring import HOUR, Outage, World, recover, row_of, world
 from refund_pipeline_tests.chaos.rows import Row
 from refund_pipeline_tests.chaos.scaled_day import ScaledClock
 
@@ -157,6 +157,36 @@ def _netsuite_counts_refusals_by(clock: ScaledClock) -> dict[str, object]:
     usual = default_resources()["erp"]
     values = {name: getattr(usual, name) for name in NetSuiteResource.model_fields}
     return {"erp": ScaledNetSuiteResource(**values)}
+
+
+def daemon(seed: int, place: Path) -> Row:
+    """Dagster's daemon is stopped for a day, and files land all the time."""
+    started = time.monotonic()
+    with world(seed, place) as here:
+        here.land(here.size, files=10)
+        recover(here, "before")
+        waiting, recovered = daemon_stopped(here)
+        return here.row(
+            "outage-daemon",
+            seed,
+            started,
+            cases=1,
+            faults="Dagster's daemon stopped for 24 h",
+            outcome=f"{waiting} refunds waited for it, all posted {recovered} min after",
+        )
+
+
+def daemon_stopped(here: World, *, hours: int = 24) -> tuple[int, int]:
+    """Let files land while no sensor ticks and no schedule fires.
+
+    Return how many refunds waited for the daemon, and in how many minutes it had them posted.
+    """
+    posted = len(here.refunds)
+    for _ in range(4 * hours):
+        here.clock.sleep(HOUR.total_seconds() / 4)
+        here.land(2)
+    recovered = recover(here, "daemon stopped")
+    return len(here.refunds) - posted, round(recovered.total_seconds() / 60)
 
 
 def dns(seed: int, place: Path) -> Row:

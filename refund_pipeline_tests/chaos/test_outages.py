@@ -5,7 +5,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from refund_pipeline_tests.chaos.enduring import HOUR, Endured, World, endure, world
-from refund_pipeline_tests.chaos.outages import erp_loses_answers, names_unknown, resolver_of
+from refund_pipeline_tests.chaos.outages import (
+    daemon_stopped,
+    erp_loses_answers,
+    names_unknown,
+    resolver_of,
+)
 
 SIZE = 10
 TICK = timedelta(minutes=4)
@@ -27,6 +32,14 @@ def test_an_hour_without_netsuite_costs_few_requests_and_no_refund(tmp_path: Pat
     retries, pauses = 3, 6
     assert endured.at_once <= 12, "three lost answers, five unclear ones, and who was under way"
     assert endured.per_hour[0] <= (retries + pauses) * ATTEMPTS
+
+
+def test_what_landed_while_the_daemon_was_stopped_is_posted_once_it_is_back(tmp_path: Path) -> None:
+    with world(7, tmp_path, size=SIZE, tick=TICK) as here:
+        waiting, recovered = daemon_stopped(here, hours=3)
+        assert waiting == 24
+        assert recovered < 10, "two landing days, a run each"
+        assert here.row("short", 7, 0.0, cases=1, faults="", outcome="").holds
 
 
 def test_an_hour_without_names_costs_few_requests_and_no_refund(tmp_path: Path) -> None:
