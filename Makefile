@@ -5,7 +5,7 @@ READY := .venv/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test system chaos check audit format lock clean
+.PHONY: help setup demo dev test system chaos bench check audit format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ system: setup ## Try what is deployed: the UI in a real browser, every process (
 
 chaos: setup ## Run the long fault campaigns; writes the table of docs/reliability.md
 	$(BIN)/python -m refund_pipeline_tests.chaos
+
+bench: setup ## Measure how fast it is; writes the tables of docs/performance.md
+	$(BIN)/python -m refund_pipeline_tests.bench
 
 check: setup ## Check format, lint and types
 	$(BIN)/ruff format --check .
