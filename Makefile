@@ -35,6 +35,7 @@ chaos: setup ## Run the long fault campaigns; writes the table of docs/reliabili
 
 bench: setup ## Measure how fast it is; writes the tables of docs/performance.md
 	$(BIN)/python -m refund_pipeline_tests.bench
+	$(BIN)/python -m refund_pipeline_tests.bench.scaling
 
 check: setup ## Check format, lint and types
 	$(BIN)/ruff format --check .
