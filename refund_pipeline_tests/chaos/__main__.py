@@ -20,6 +20,7 @@ from refund_pipeline_tests.chaos.rows import Campaign, Row
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 CAMPAIGNS: dict[str, str] = {
     "guards": "guards:mutations",
+    "model": "model:interleavings",
     "clock-skew": "calendar:clock_skew",
     "first-deployment": "first_deployment:first_deployment",
     "recovery": "recovery:recovery",
