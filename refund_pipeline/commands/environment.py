@@ -204,9 +204,10 @@ def ledger(time: "Time") -> Iterator["Ledger"]:
     """Open the ledger for the length of a `with` block."""
     from refund_pipeline.gateways.ledger.database import default_url
     from refund_pipeline.gateways.ledger.ledger import Ledger
+    from refund_pipeline.gateways.ledger.status_lines import listener
 
     url = optional("REFUNDS_LEDGER_URL") or default_url(optional("DAGSTER_HOME"))
-    opened = Ledger(url, clock=time.now)
+    opened = Ledger(url, clock=time.now, on_change=listener(optional("REFUNDS_LOG_FORMAT")))
     try:
         yield opened
     finally:

@@ -147,6 +147,6 @@ _NETSUITE = (
 TAKEN_OVER = (
     *("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_PROFILE"),
     *("NEWSTORE_ATTRIBUTION", "NETSUITE_BASE_URL", "NETSUITE_PRIVATE_KEY", "NETSUITE_CONCURRENCY"),
-    "REFUNDS_REPORTS",
+    *("REFUNDS_REPORTS", "REFUNDS_LOG_FORMAT"),
 )
 """What is not asked for, and kept where the environment or the file has it."""

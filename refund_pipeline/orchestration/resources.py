@@ -101,17 +101,22 @@ class LedgerResource(dg.ConfigurableResource):
     """The ledger's database."""
 
     url: str = Field(description="SQLAlchemy URL; SQLite in DAGSTER_HOME while it is empty.")
+    log_format: str = Field(
+        default="", description="json: a line on standard error for every change of a status."
+    )
     _ledger: "Ledger | None" = PrivateAttr(default=None)
 
     def open(self, run_id: str = "") -> "Ledger":
         """Return the ledger, opened once; what it records carries `run_id`."""
         if self._ledger is None:
             from refund_pipeline.gateways.ledger.ledger import Ledger
+            from refund_pipeline.gateways.ledger.status_lines import listener
 
             self._ledger = Ledger(
                 self.url or default_ledger_url(),
                 clock=lambda: datetime.now(timezone.utc),
                 run_id=run_id,
+                on_change=listener(self.log_format),
             )
         return self._ledger
 
@@ -350,7 +355,9 @@ def default_resources() -> dict[str, object]:
     return {
         "options": LaunchOptions(),
         "clock": Clock(),
-        "ledger": LedgerResource(url=_optional("REFUNDS_LEDGER_URL")),
+        "ledger": LedgerResource(
+            url=_optional("REFUNDS_LEDGER_URL"), log_format=_optional("REFUNDS_LOG_FORMAT")
+        ),
         "landing_bucket": LandingBucketResource(
             url=dg.EnvVar("REFUNDS_LANDING_URL"), tenant=dg.EnvVar("REFUNDS_TENANT")
         ),

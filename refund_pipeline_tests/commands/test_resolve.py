@@ -155,6 +155,17 @@ def test_json_without_a_yes_is_the_plan_and_no_more(ledger: Ledger) -> None:
     ]
 
 
+def test_lines_for_log_shippers_go_to_standard_error(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REFUNDS_LOG_FORMAT", "json")
+    result = run(ONE, "--action", "skip", "--json", "--yes", *WHY)
+    assert json.loads(result.stdout)["decided"] is True
+    (line,) = (json.loads(line) for line in result.stderr.splitlines())
+    assert (line["refund_id"], line["to"], line["run_id"]) == (ONE, "skipped", None)
+    ledger.close()
+
+
 def test_json_with_a_yes_says_what_was_done(ledger: Ledger) -> None:
     result = CliRunner().invoke(main, ["retry", ONE, "gone", "--json", "--yes"])
     told = json.loads(result.stdout)

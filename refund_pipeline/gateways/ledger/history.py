@@ -6,8 +6,8 @@ keeps `refund_event.unsettled`, by which open refunds are found. Decides nothing
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from types import MappingProxyType
 
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from refund_pipeline.domain.statuses import SETTLED
 from refund_pipeline.gateways.ledger.database import batches, fetch
 from refund_pipeline.gateways.ledger.rows import HistoryEntry
+from refund_pipeline.gateways.ledger.status_lines import StatusChange
 from refund_pipeline.gateways.ledger.tables import refund_event, refund_history, refund_status
 
 _NOTHING_TOLD: Mapping[str, str] = MappingProxyType({})
@@ -28,6 +29,8 @@ class Writing:
     connection: Connection
     now: datetime
     run_id: str
+    changes: list[StatusChange] = field(default_factory=list)
+    """What was appended to the history, to be told once it is committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class _Standing:
     status: str
     reason: str | None
     detail: str | None
+    order_id: str
+    landing_day: date
 
 
 @contextmanager
@@ -76,6 +81,19 @@ def tracked(
             for refund_id, standing in changed.items()
         ],
     )
+    writing.changes.extend(
+        StatusChange(
+            writing.now,
+            refund_id,
+            standing.order_id,
+            standing.landing_day,
+            before[refund_id].status if refund_id in before else None,
+            standing.status,
+            standing.reason,
+            writing.run_id,
+        )
+        for refund_id, standing in changed.items()
+    )
     _keep_unsettled(writing.connection, before, changed)
 
 
@@ -95,10 +113,11 @@ def _lock(connection: Connection, ids: list[str]) -> None:
 
 def _standings(connection: Connection, ids: list[str]) -> dict[str, _Standing]:
     view = refund_status.c
-    statement = sa.select(view.refund_id, view.status, view.reason, view.detail)
+    columns = (view.status, view.reason, view.detail, view.order_id, view.landing_day)
+    statement = sa.select(view.refund_id, *columns)
     return {
-        row.refund_id: _Standing(row.status, row.reason, row.detail)
-        for row in fetch(connection, statement, view.refund_id, ids)
+        refund_id: _Standing(*standing)
+        for refund_id, *standing in fetch(connection, statement, view.refund_id, ids)
     }
 
 

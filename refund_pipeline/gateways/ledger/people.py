@@ -18,15 +18,24 @@ from refund_pipeline.gateways.ledger.rows import (
     ReleasedAs,
     ResolutionWork,
 )
+from refund_pipeline.gateways.ledger.status_lines import Listener
 
 
 class PeoplesLedger:
     """What a person decides, each method its own transaction."""
 
-    def __init__(self, url: str, *, clock: Callable[[], datetime], run_id: str = "") -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Callable[[], datetime],
+        run_id: str = "",
+        on_change: Listener | None = None,
+    ) -> None:
         self._database = Database(url)
         self._clock = clock
         self._run_id = run_id
+        self._on_change = on_change
 
     def close(self) -> None:
         """Close every connection."""
@@ -35,7 +44,10 @@ class PeoplesLedger:
     @contextmanager
     def _writing(self) -> Iterator[Writing]:
         with self._database.write() as connection:
-            yield Writing(connection, self._clock(), self._run_id)
+            writing = Writing(connection, self._clock(), self._run_id)
+            yield writing
+        if self._on_change is not None:  # committed by now: what is rolled back is never told
+            self._on_change(writing.changes)
 
     @contextmanager
     def _changing(self, refund_ids: Collection[str]) -> Iterator[Writing]:
