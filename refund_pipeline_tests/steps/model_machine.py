@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from refund_pipeline.domain.actions import Action
+from refund_pipeline.domain.resolutions import ACTIONS
 from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline_tests.steps.model_erp import ANSWERS
 from refund_pipeline_tests.steps.model_refunds import (
@@ -18,8 +19,8 @@ from refund_pipeline_tests.steps.model_refunds import (
     FRESH,
     LINES,
     MAPPINGS,
-    NUMBERS,
     ORDINARY,
+    SOME,
     USUAL,
 )
 from refund_pipeline_tests.steps.model_rules import Watch, check_the_end
@@ -31,17 +32,22 @@ HOME = 1
 """The day on which most happens, so that runs meet."""
 days = st.sampled_from([HOME, HOME, HOME, *range(len(DAYS))])
 indices = st.integers(0, 7)
-SOME = tuple(NUMBERS[: FRESH.start])
 numbers = st.lists(st.sampled_from(SOME), min_size=1, max_size=4, unique=True).map(tuple)
+subsets = numbers | st.just(tuple(SOME))
 SOME_LINES = [line for line in sorted(LINES) if line not in {f"refund {n}" for n in FRESH}]
 lines = st.lists(st.sampled_from(SOME_LINES), min_size=1, max_size=4).map(tuple)
 answers = st.lists(st.none() | st.sampled_from(ANSWERS), max_size=4).map(tuple)
 AROUND_A_WRITE = ("begin_posting", "confirm_posting", "post", "finish_posting")
-calls = st.sampled_from([*AROUND_A_WRITE * 4, *CALLS, "look_up", "look_up"])
-stops = st.builds(
-    Stop, calls, st.integers(1, 3), st.booleans(), st.integers(0, 3).map(lambda n: not n)
-)
+calls = st.sampled_from([*AROUND_A_WRITE * 2, *CALLS])
+nths = st.sampled_from([1, 1, 1, 2, 3])
+deaths = st.sampled_from([False, False, False, True])
+stops = st.builds(Stop, calls, nths, st.booleans(), deaths)
 some_stops = st.lists(stops, min_size=1, max_size=4)
+stops_around_a_write = st.lists(
+    st.builds(Stop, st.sampled_from(AROUND_A_WRITE), nths, st.booleans(), deaths),
+    min_size=1,
+    max_size=3,
+)
 waits = st.sampled_from([0.5, 3.0, 7.0, 30.0, 300.0, 1000.0, 6 * 3600.0])
 
 
@@ -54,11 +60,10 @@ class RefundsModel(RuleBasedStateMachine):
         self.watch = Watch(self.world)
         self.tally = Counter() if tally is None else tally
 
-    @initialize(first=lines, appears=st.integers(0, 3))
-    def begin(self, first: tuple[str, ...], appears: int) -> None:
+    @initialize(first=lines, paid=subsets, sold=subsets)
+    def begin(self, first: tuple[str, ...], paid: tuple[int, ...], sold: tuple[int, ...]) -> None:
         self.world.land((*ORDINARY, *first), day=HOME)
-        if appears:
-            self.appear(SOME, SOME, partly=False)
+        self.appear(paid, sold, partly=False)
 
     @rule(lines=lines, day=days, over=st.none() | indices)
     def land(self, lines: tuple[str, ...], day: int, over: int | None) -> None:
@@ -72,7 +77,7 @@ class RefundsModel(RuleBasedStateMachine):
     def land_again(self, which: int, day: int) -> None:
         self.world.land_again(which, day=day)
 
-    @rule(paid=numbers | st.just(SOME), sold=numbers | st.just(SOME), partly=st.booleans())
+    @rule(paid=subsets, sold=subsets, partly=st.booleans())
     def appear(self, paid: tuple[int, ...], sold: tuple[int, ...], partly: bool) -> None:
         self.world.pay(paid, partly=partly)
         self.world.sell(sold)
@@ -87,11 +92,15 @@ class RefundsModel(RuleBasedStateMachine):
         if index_catches_up:
             self.world.erp.show_everything()
 
-    @rule(numbers=numbers, action=st.sampled_from(Action), at_once=st.integers(0, 3))
-    def decide(self, numbers: tuple[int, ...], action: Action, at_once: int) -> None:
-        self.world.plan(numbers, action)
-        if at_once:
-            self.world.say_yes()
+    @rule(which=indices, action=indices, at_once=st.integers(0, 3))
+    def decide(self, which: int, action: int, at_once: int) -> None:
+        waiting = [row for row in self.world.ledger.refunds() if row.status != "posted"]
+        if waiting:
+            row = waiting[which % len(waiting)]
+            fitting = sorted(ACTIONS[row.reason]) or list(Action)
+            self.world.plan([row.refund_id], fitting[action % len(fitting)])
+            if at_once:
+                self.world.say_yes()
 
     @precondition(lambda self: self.world.plans)
     @rule()
@@ -118,22 +127,33 @@ class RefundsModel(RuleBasedStateMachine):
         self.world.run(day, answers=answers, stops=stops)
 
     @precondition(lambda self: len(self.world.paused) < MOST_PAUSED)
-    @rule(count=st.integers(1, 2), one=some_stops, other=some_stops, answers=answers, seconds=waits)
+    @rule(
+        count=st.integers(1, 2),
+        mapping=st.sampled_from([USUAL, USUAL, USUAL, "headers"]),
+        one=stops_around_a_write,
+        other=st.just([]) | stops_around_a_write,
+        seconds=waits,
+        answers=answers,
+    )
     def two_runs_meet(
         self,
         count: int,
+        mapping: str,
         one: list[Stop],
         other: list[Stop],
-        answers: tuple[str | None, ...],
         seconds: float,
+        answers: tuple[str | None, ...],
     ) -> None:
+        self.world.mapping = mapping
         self.world.land_complete(count, day=HOME)
-        self.world.run(HOME, stops=one, answers=answers)
+        first = self.world.run(HOME, stops=one, answers=answers[1:])
         self.world.clock.sleep(seconds)
-        self.world.run(HOME, stops=other)
+        self.world.run(HOME, stops=other, answers=answers)
+        if first in self.world.paused:
+            self.world.resume(self.world.paused.index(first))
 
     @precondition(lambda self: self.world.paused)
-    @rule(which=indices, dies=st.integers(0, 4).map(lambda chance: not chance))
+    @rule(which=indices, dies=deaths)
     def resume(self, which: int, dies: bool) -> None:
         self.world.resume(which, dies=dies)
 

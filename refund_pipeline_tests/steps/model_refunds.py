@@ -16,9 +16,9 @@ DAYS = (date(2026, 11, 19), date(2026, 11, 20), date(2026, 11, 21))
 MORNING = datetime(2026, 11, 21, 1, 0, tzinfo=timezone.utc)
 """When the model begins: the last of its days is today, so that each day's files can be late."""
 SPLIT, OF_A_RETURN, UNMAPPED = 2, 3, 4
-NUMBERS = range(40)
-FRESH = range(8, len(NUMBERS))
-"""Refunds that nothing happened to before they land complete; see `land_complete`."""
+NUMBERS = range(100)
+SOME, FRESH = NUMBERS[:8], NUMBERS[8:]
+"""Those that all kinds of things happen to, and those that land complete (`land_complete`)."""
 LINES: Mapping[str, str] = {
     **{f"refund {number}": event_line(number) for number in NUMBERS if number != OF_A_RETURN},
     "refund of a return": event_line(OF_A_RETURN, return_id="r-1"),

@@ -39,7 +39,7 @@ from refund_pipeline_tests.steps.model_refunds import (
     LINES,
     MAPPINGS,
     MORNING,
-    NUMBERS,
+    SOME,
     USUAL,
     payments_of,
 )
@@ -132,12 +132,12 @@ class World:
         """Let the ERP have the sales of these refunds' orders."""
         self.erp.sales |= sales_of(*(event(number) for number in numbers))
 
-    def plan(self, numbers: Collection[int], action: Action) -> None:
+    def plan(self, refund_ids: Collection[str], action: Action) -> None:
         """Let a person look at what a decision would do."""
         places = Places(self.ledger, lambda: MAPPINGS[self.mapping], lambda: self.erp, self.now)
         self.plans.append(
             plan_resolution(
-                [refund_id(number) for number in numbers],
+                refund_ids,
                 Decision(action, "anna", "because"),
                 places=places,
                 tenders=["cash"] if action is Action.TENDER else [],
@@ -153,7 +153,7 @@ class World:
     def decide(self, numbers: Collection[int], action: Action) -> None:
         """Let a person look and decide at once."""
         self.plans.clear()
-        self.plan(numbers, action)
+        self.plan([refund_id(number) for number in numbers], action)
         self.say_yes()
 
     def now(self) -> datetime:
@@ -257,8 +257,8 @@ class World:
         while self.paused:
             self.resume(0)
         self.mapping = USUAL
-        self.pay(NUMBERS)
-        self.sell(NUMBERS)
+        self.pay(SOME)
+        self.sell(SOME)
 
     def settle(self) -> None:
         """Run every day twice, an hour apart, at first with the ERP's index still behind."""

@@ -11,7 +11,7 @@ from refund_pipeline.domain.actions import Action
 from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline_tests.fakes import refund_id
 from refund_pipeline_tests.steps.model_refunds import (
-    NUMBERS,
+    SOME,
     SPLIT,
     UNMAPPED,
 )
@@ -37,8 +37,8 @@ def world(ledger: Ledger) -> Iterator[World]:
 
 
 def everything_appears(world: World) -> None:
-    world.pay(NUMBERS)
-    world.sell(NUMBERS)
+    world.pay(SOME)
+    world.sell(SOME)
 
 
 def statuses_once_the_faults_stop(world: World) -> dict[str, str]:
