@@ -16,6 +16,8 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 COMMAND = re.compile(r"refund-pipeline ((?:[a-z][\w-]*|--[a-z][\w-]*)[^`\n|]*)")
 VARIABLE = re.compile(r"\b(?:REFUNDS|NEWSTORE|NETSUITE)_[A-Z0-9_]*[A-Z0-9]\b")
+PICTURE = re.compile(r"!\[[^\]]+\]\(([^)\s]+)\)")
+TAKEN = re.compile(r"_take\(page, \"([\w-]+)\"\)")
 NAMES = [page.name for page in PAGES]
 
 
@@ -46,6 +48,13 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert linked.exists(), target
         if anchor:
             assert anchor in anchors(linked), target
+
+
+def test_every_picture_is_shown_and_can_be_made_again() -> None:
+    pictures = {path.name for path in (ROOT / "docs" / "images").iterdir()}
+    shown = {Path(name).name for page in PAGES for name in PICTURE.findall(prose(page))}
+    script = prose(ROOT / "refund_pipeline_tests" / "system" / "screenshots.py")
+    assert pictures == shown == {f"{name}.png" for name in TAKEN.findall(script)}
 
 
 def commands(page: Path) -> Iterator[list[str]]:

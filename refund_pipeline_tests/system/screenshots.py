@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, ViewportSize
 
 from refund_pipeline_tests.system.chromium import chromium, window
 from refund_pipeline_tests.system.office import Office, open_office
@@ -15,6 +15,18 @@ from refund_pipeline_tests.system.office import Office, open_office
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 _SETTLING_MS = 2_500
 _PATIENCE = 240.0
+_USUAL = ViewportSize(width=1500, height=1100)
+_WIDE = ViewportSize(width=1900, height=1100)
+_DECISION = """\
+ops:
+  decide:
+    config:
+      action: skip
+      actor: Jo of finance
+      note: paid in shells, booked by hand
+      refund_ids:
+        - {refund_id}
+"""
 
 
 def _wait_until_all_days_are_worked_on(office: Office) -> None:
@@ -47,13 +59,18 @@ def main() -> None:
         page = window(browser, office.dagster.url).new_page()
         day = office.days["with a tender to map"].day
 
+        page.set_viewport_size(_WIDE)
         page.goto(f"/assets/refund_reconciliation?view=partitions&partition={day}")
         page.get_by_text(f"Landing day {day}").wait_for()
         _take(page, "landing-day")
+        page.set_viewport_size(_USUAL)
 
         page.goto("/assets/refund_reconciliation?view=checks&checkDetail=nothing_held")
+        page.get_by_text("Does any refund need a person?").first.wait_for()
         page.get_by_role("tab", name="Partitions").last.click()
+        page.get_by_placeholder("Filter by partition").fill(str(day)[:7])
         page.get_by_text(str(day)).first.click()
+        page.get_by_text("wait for a person").first.wait_for()
         _take(page, "check-by-day")
 
         page.goto("/locations/refund_pipeline/jobs/make_report/playground")
@@ -65,8 +82,13 @@ def main() -> None:
         page.get_by_role("img", name="Refunds per landing day").wait_for()
         _take(page, "refund-report")
 
+        (refund,) = office.days["to decide about"].refunds
         page.goto("/locations/refund_pipeline/jobs/resolve_refund/playground")
         page.get_by_role("button", name="Launch Run").wait_for()
+        page.locator(".CodeMirror").first.click()
+        page.keyboard.press("Control+A")
+        page.keyboard.insert_text(_DECISION.format(refund_id=refund.refund_id))
+        page.get_by_text("No errors").wait_for()
         _take(page, "resolve-refund")
 
 

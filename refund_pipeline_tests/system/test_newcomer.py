@@ -7,6 +7,7 @@ directory, with nothing but what the README says.
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,7 +17,8 @@ import pytest
 from refund_pipeline_tests.system.host import BIN, ROOT, free_port, stop, wait_until
 
 pytestmark = pytest.mark.timeout(600)
-STEPS = (ROOT / "README.md").read_text(encoding="utf-8").split("## Run it on your tenant")[1]
+PAGE = (ROOT / "README.md").read_text(encoding="utf-8")
+STEPS = PAGE.split("## Run it on your tenant")[1].split("| variable |")[0]
 
 
 class Terminal:
@@ -31,6 +33,10 @@ class Terminal:
     def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Run a command the README names to its end."""
         assert words[-1] in STEPS, f"the README does not say {words[-1]!r}"
+        return self.ask(*words)
+
+    def ask(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command of the test's own to its end."""
         return subprocess.run(  # noqa: S603
             words,
             cwd=self._place,
@@ -39,6 +45,12 @@ class Terminal:
             text=True,
             check=False,
         )
+
+    def follow(self, command: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command with the `.env`, exactly as a step says it."""
+        whole = f"refund-pipeline --env-file .env {command}"
+        assert f"`{whole}`" in STEPS, f"the README does not say {whole}"
+        return self.run(*whole.split())
 
     @contextlib.contextmanager
     def keep_running(self, *words: str):
@@ -79,9 +91,8 @@ def test_from_an_empty_directory_to_a_posted_refund(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         newcomer = Terminal(home, DAGSTER_HOME=str(home))
-        env_file = ("refund-pipeline", "--env-file", ".env")
-        for step in (("mapping", "check"), ("doctor",)):
-            done = newcomer.run(*env_file, *step)
+        for step in ("mapping suggest --bucket", "mapping check", "doctor"):
+            done = newcomer.follow(step)
             assert done.returncode == 0, done.stdout + done.stderr
         for name in ("dagster.yaml", "workspace.yaml"):
             shutil.copy(ROOT / name, home)
@@ -92,21 +103,15 @@ def test_from_an_empty_directory_to_a_posted_refund(tmp_path: Path) -> None:
         ):
 
             def posted() -> bool:
-                said = subprocess.run(  # noqa: S603
-                    [
-                        BIN / "refund-pipeline",
-                        *env_file[1:],
-                        "list",
-                        "--status",
-                        "posted",
-                        "--json",
-                    ],
-                    cwd=home,
-                    env={**os.environ, "DAGSTER_HOME": str(home)},
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                )
+                words = ("list", "--status", "posted", "--json")
+                said = newcomer.ask("refund-pipeline", "--env-file", ".env", *words)
                 return bool(json.loads(said.stdout or "{}").get("refunds"))
 
             wait_until(posted)
+            done = newcomer.follow("status")
+            assert done.returncode in {0, 1}, done.stdout + done.stderr
+            assert "posted" in done.stdout
+
+
+def test_the_way_has_ten_steps() -> None:
+    assert re.findall(r"^(\d+)\. ", STEPS, re.MULTILINE) == [str(one) for one in range(1, 11)]
