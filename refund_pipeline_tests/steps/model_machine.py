@@ -88,7 +88,7 @@ class RefundsModel(RuleBasedStateMachine):
 
     @rule(seconds=waits, index_catches_up=st.booleans())
     def wait(self, seconds: float, index_catches_up: bool) -> None:
-        self.world.clock.sleep(seconds)
+        self.world.sleep(seconds)
         if index_catches_up:
             self.world.erp.show_everything()
 
@@ -147,7 +147,7 @@ class RefundsModel(RuleBasedStateMachine):
         self.world.mapping = mapping
         self.world.land_complete(count, day=HOME)
         first = self.world.run(HOME, stops=one, answers=answers[1:])
-        self.world.clock.sleep(seconds)
+        self.world.sleep(seconds)
         self.world.run(HOME, stops=other, answers=answers)
         if first in self.world.paused:
             self.world.resume(self.world.paused.index(first))

@@ -160,6 +160,19 @@ class World:
         """Return what the clock says."""
         return self.clock.now()
 
+    def sleep(self, seconds: float) -> None:
+        """Let time pass; a run that stands right before a write goes on as late as it can."""
+        until = self.now() + timedelta(seconds=seconds)
+        for run in [one for one in self.paused if _is_about_to_write(one)]:
+            latest = self._since[id(run)] + WRITE_LASTS
+            if latest <= until and run in self.paused:
+                self._sleep_until(latest)
+                self.resume(self.paused.index(run))
+        self._sleep_until(until)
+
+    def _sleep_until(self, moment: datetime) -> None:
+        self.clock.sleep(max((moment - self.now()).total_seconds(), 0))
+
     # Runs
 
     def run(
@@ -199,8 +212,7 @@ class World:
         """Let a paused run go on to its next stop or its end, or end it where it stands."""
         run = self.paused.pop(which % len(self.paused))
         stood = self.now() - self._since.pop(id(run))
-        about_to_write = run.at is not None and (run.at.call, run.at.after) == ("post", False)
-        too_late = about_to_write and stood > WRITE_LASTS
+        too_late = _is_about_to_write(run) and stood > WRITE_LASTS
         self._let_go_on(run, dies=dies or too_late)
 
     def _let_go_on(self, run: StoppableRun, *, dies: bool = False) -> None:
@@ -245,7 +257,7 @@ class World:
             ledger=ledger,
             erp=erp,
             concurrency=1,
-            surroundings=Surroundings(self.now, self.clock.sleep, chance, lambda _: None),
+            surroundings=Surroundings(self.now, self.sleep, chance, lambda _: None),
             refund_ids=refund_ids,
         )
         self.reconciled[day] = reconcile(day, erp=erp, prefix="apz-", everything=True, **common)
@@ -285,3 +297,7 @@ class World:
         """Yield each line of each file as it is now."""
         for key in self.files:
             yield from self.versions[key, self.s3._etag(key)]
+
+
+def _is_about_to_write(run: StoppableRun) -> bool:
+    return run.at is not None and (run.at.call, run.at.after) == ("post", False)

@@ -79,7 +79,7 @@ def test_a_record_that_is_there_is_not_hidden_by_a_skip(world: World) -> None:
     world.land(["refund 1"])
     everything_appears(world)
     world.run(answers=["lost"], stops=[Stop("look_up", dies=True)])
-    world.clock.sleep(A_NIGHT)
+    world.sleep(A_NIGHT)
     world.decide([1], Action.SKIP)
 
     assert statuses_once_the_faults_stop(world) == {refund_id(1): "posted"}
@@ -89,7 +89,7 @@ def test_a_skip_that_is_taken_back_is_written_once(world: World) -> None:
     world.land(["refund 1"])
     everything_appears(world)
     world.run(answers=["dropped"], stops=[Stop("look_up", dies=True)])
-    world.clock.sleep(A_NIGHT)
+    world.sleep(A_NIGHT)
     world.decide([1], Action.SKIP)
     world.decide([1], Action.REOPEN)
     world.run(answers=["lost"])
@@ -130,7 +130,7 @@ def test_a_run_that_slept_before_its_write_leaves_it_to_the_one_that_settled_it(
     world.land(["refund 1"])
     everything_appears(world)
     world.run(stops=[Stop("begin_posting", after=True)])
-    world.clock.sleep(300)
+    world.sleep(300)
     world.run()
     world.resume(0)
 
@@ -146,3 +146,26 @@ def test_a_refund_of_two_records_whose_second_is_unknown_gets_no_third(world: Wo
 
     assert statuses_once_the_faults_stop(world) == {refund_id(SPLIT): "posted"}
     assert len(world.erp.made) == 2
+
+
+def test_a_write_under_way_in_one_run_is_awaited_by_the_run_that_settles_it(world: World) -> None:
+    world.land(["refund 1"])
+    everything_appears(world)
+    world.run(stops=[Stop("post")])
+    world.run()
+
+    assert world.paused == [], "it wrote while the other waited"
+    assert world.erp.posts == 1
+    assert statuses_once_the_faults_stop(world) == {refund_id(1): "posted"}
+
+
+def test_what_a_person_settled_stays_so_when_a_slow_run_has_its_say(world: World) -> None:
+    world.land(["refund 1"])
+    everything_appears(world)
+    world.run(answers=["dropped"], stops=[Stop("finish_posting")])
+    world.sleep(1000)
+    world.decide([1], Action.SKIP)
+    assert [row.status for row in world.ledger.refunds()] == ["skipped"]
+    world.resume(0)
+
+    assert statuses_once_the_faults_stop(world) == {refund_id(1): "skipped"}

@@ -205,6 +205,7 @@ def _write_again(writing: Writing, names: list[str]) -> None:
 def _change_postings(
     writing: Writing, names: list[str], states: tuple[str, ...], detail: str
 ) -> None:
+    """Let postings be tried again; a run that is still at one has no intent any more."""
     posting = erp_posting.c
     for batch in batches(names):
         writing.connection.execute(
@@ -214,6 +215,7 @@ def _change_postings(
                 state="retry",
                 reason=None,
                 detail=detail,
+                intended_at=None,
                 next_attempt_at=writing.now,
                 updated_at=writing.now,
                 run_id=writing.run_id,
