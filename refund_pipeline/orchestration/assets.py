@@ -181,16 +181,17 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
                 random_source=clock.random_source(),
                 refund_ids=options.only,
             )
+            totals = book.status_totals(day)
             return dg.MaterializeResult(
                 metadata={
                     "looked_at": built.looked_at,
                     **{f"now_{name}": count for name, count in built.results.items()},
                     "mapping_version": loaded.version,
                     "erp_requests": built.erp_requests,
-                    **status_metadata(book.status_totals(day)),
+                    **status_metadata(totals),
                     "preview": refunds_table(book, day),
                 },
-                check_results=[checks.no_gate_closed(book, day)],
+                check_results=[checks.no_gate_closed(day, totals)],
             )
 
     @dg.asset(
@@ -289,17 +290,18 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
                 clock=clock.now,
                 everything=options.reconcile_everything,
             )
+            totals = book.status_totals(day)
             yield dg.MaterializeResult(
                 metadata={
-                    "summary": day_summary(book, day, now=clock.now()),
+                    "summary": day_summary(book, day, totals, now=clock.now()),
                     "compared": result.checked,
                     "erp_requests": result.erp_requests,
                     "oldest_outstanding_hours": _hours_outstanding(book, day, clock.now()),
-                    **status_metadata(book.status_totals(day)),
+                    **status_metadata(totals),
                     "preview": refunds_table(book, day, pages=erp.pages),
                 },
                 check_results=[
-                    checks.nothing_held(book, day),
+                    checks.nothing_held(book, day, totals),
                     checks.nothing_outstanding_too_long(book, day, now=clock.now()),
                     checks.ledger_and_erp_agree(result),
                 ],

@@ -1,6 +1,7 @@
 """The asset checks, each a sentence: green means finance has nothing to do."""
 
 import warnings
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from refund_pipeline.orchestration.summaries import amounts, refunds_table, tabl
 
 if TYPE_CHECKING:
     from refund_pipeline.gateways.ledger.ledger import Ledger
+    from refund_pipeline.gateways.ledger.rows import StatusTotal
     from refund_pipeline.steps.reconciliation import Reconciliation
 
 NOTHING_REJECTED = "nothing_rejected"
@@ -72,9 +74,11 @@ def nothing_rejected(ledger: "Ledger", day: date) -> dg.AssetCheckResult:
     )
 
 
-def nothing_held(ledger: "Ledger", day: date) -> dg.AssetCheckResult:
-    """Fail while a refund of the day needs a person."""
-    held = [item for item in ledger.status_totals(day) if item.status == "held"]
+def nothing_held(
+    ledger: "Ledger", day: date, totals: Sequence["StatusTotal"]
+) -> dg.AssetCheckResult:
+    """Fail while a refund of the day needs a person; `totals` are the day's."""
+    held = [item for item in totals if item.status == "held"]
     count = sum(item.count for item in held)
     if not count:
         return dg.AssetCheckResult(
@@ -90,9 +94,9 @@ def nothing_held(ledger: "Ledger", day: date) -> dg.AssetCheckResult:
     )
 
 
-def no_gate_closed(ledger: "Ledger", day: date) -> dg.AssetCheckResult:
-    """Fail while a gate of the mapping holds refunds of the day back."""
-    held = [item for item in ledger.status_totals(day) if item.reason in GATE_REASONS]
+def no_gate_closed(day: date, totals: Sequence["StatusTotal"]) -> dg.AssetCheckResult:
+    """Fail while a gate of the mapping holds refunds of the day back; `totals` are the day's."""
+    held = [item for item in totals if item.reason in GATE_REASONS]
     count = sum(item.count for item in held)
     if not count:
         return dg.AssetCheckResult(

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 _ROWS = 50
 
 
-def day_summary(ledger: "Ledger", day: date, *, now: datetime) -> dg.MetadataValue:
-    """Write the page of a landing day as it stands `now`."""
-    totals = ledger.status_totals(day)
+def day_summary(
+    ledger: "Ledger", day: date, totals: Sequence["StatusTotal"], *, now: datetime
+) -> dg.MetadataValue:
+    """Write the page of a landing day as it stands `now`; `totals` are the day's."""
     held = ledger.refunds(day=day, statuses=("held",), limit=_ROWS)
     waiting = ledger.refunds(day=day, statuses=OUTSTANDING, limit=_ROWS)
     parts = [

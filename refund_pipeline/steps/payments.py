@@ -6,7 +6,7 @@ tells the sensor when to ask for the next run. How NewStore is asked for what is
 
 import random
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -17,6 +17,7 @@ from refund_pipeline.domain.retry_policy import next_attempt
 from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline.gateways.ledger.rows import PaymentRow, PaymentWork
 from refund_pipeline.steps.newstore_answers import Answer, PaymentSource, ask_newstore
+from refund_pipeline.steps.parts import parts
 
 _CHUNK = 500
 
@@ -49,13 +50,17 @@ def fetch_payments(
         Unavailable, Misconfigured: NewStore or the ledger cannot be used; saved chunks stay saved.
     """
     before = newstore.requests_made
-    work = [
-        item
-        for item in ledger.refunds_to_pay(day, refund_ids=refund_ids, refresh=refresh)
-        if skip_reason(item.event, mapping, None if refresh else item.facts) is None
-    ]
+    looked_at = 0
     results: Counter[str] = Counter()
-    for chunk in _chunks(work):
+    for ids in parts(ledger.ids_to_pay(day, refund_ids=refund_ids, refresh=refresh), _CHUNK):
+        chunk = [
+            item
+            for item in ledger.refunds_to_pay(day, refund_ids=ids, refresh=refresh)
+            if skip_reason(item.event, mapping, None if refresh else item.facts) is None
+        ]
+        if not chunk:
+            continue
+        looked_at += len(chunk)
         siblings = ledger.refunds_of_orders({item.event.order_id for item in chunk})
         answers = ask_newstore(
             [item.event for item in chunk], siblings, newstore=newstore, policies=mapping.policies
@@ -69,11 +74,11 @@ def fetch_payments(
         ledger.save_payments(rows)
         results.update(type(row.payments).__name__ for row in rows)
     return PaymentsFetched(
-        looked_at=len(work),
+        looked_at=looked_at,
         results=dict(results),
         requests=newstore.requests_made - before,
         attribution=(
-            f"{newstore.attribution.value}: {newstore.attribution_reason}" if work else None
+            f"{newstore.attribution.value}: {newstore.attribution_reason}" if looked_at else None
         ),
     )
 
@@ -92,8 +97,3 @@ def _row(
         else next_attempt(attempts, now=now, random_source=random_source),
         facts=answer.facts,
     )
-
-
-def _chunks(work: Sequence[PaymentWork]) -> Iterator[Sequence[PaymentWork]]:
-    for start in range(0, len(work), _CHUNK):
-        yield work[start : start + _CHUNK]

@@ -32,6 +32,7 @@ from refund_pipeline.gateways.erp import Erp
 from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline.gateways.ledger.rows import PostingWork
 from refund_pipeline.steps.pace import Pace
+from refund_pipeline.steps.parts import parts
 from refund_pipeline.steps.posting_book import Book, Task
 
 _UNCLEAR_IN_A_ROW = 5
@@ -82,12 +83,15 @@ def post_refunds(
     """
     started = time.monotonic()
     before = erp.requests_made
-    work = ledger.refunds_to_post(day, refund_ids=refund_ids)
-    batch = _Batch(ledger, erp, surroundings, size=len(work), concurrency=concurrency)
-    if work:
+    ids = ledger.ids_to_post(day, refund_ids=refund_ids)
+    batch = _Batch(ledger, erp, surroundings, size=len(ids), concurrency=concurrency)
+    looked_at = 0
+    for part in parts(ids):
+        work = ledger.refunds_to_post(day, refund_ids=part)
+        looked_at += len(work)
         batch.run(work, is_past=day < surroundings.clock().date())
     return PostingSummary(
-        looked_at=len(work),
+        looked_at=looked_at,
         results=dict(batch.results),
         erp_requests=erp.requests_made - before,
         seconds=time.monotonic() - started,

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -12,6 +12,7 @@ from refund_pipeline.domain.transactions import RefundTransaction
 from refund_pipeline.gateways.erp import Erp
 from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline.gateways.ledger.rows import PostedRefund
+from refund_pipeline.steps.parts import parts
 
 INDEX_GRACE = timedelta(minutes=10)
 """A younger record may be in the ERP without being in its index yet (contract suiteql 6)."""
@@ -72,31 +73,31 @@ def reconcile(
         Unavailable, Misconfigured: the ERP or the ledger cannot be used.
     """
     before = erp.requests_made
-    posted = ledger.postings_to_verify(day, everything=everything)
-    records = (
-        erp.find([key for item in posted for key in item.transaction.possible_ids])
-        if posted
-        else {}
-    )
-    verdicts: list[tuple[str, str | None]] = []
-    found: list[tuple[RefundTransaction, ErpRecord]] = []
-    too_young = 0
-    for item in posted:
-        there = list(found_records(item.transaction, records))
-        found.extend((item.transaction, record) for record, _ in there)
-        complete = len(there) >= len(item.transaction.records)
-        if not complete and clock() - item.posted_at < INDEX_GRACE:
-            too_young += 1
-        else:
-            verdicts.append((item.transaction.refund_id, _verdict(item, there)))
-    ledger.record_verifications(verdicts)
+    checked = too_young = 0
+    agreements: list[Agreement] = []
+    for ids in parts(ledger.ids_to_verify(day, everything=everything)):
+        posted = ledger.postings_to_verify(day, everything=everything, refund_ids=ids)
+        records = erp.find([key for item in posted for key in item.transaction.possible_ids])
+        verdicts: list[tuple[str, str | None]] = []
+        found: list[tuple[RefundTransaction, ErpRecord]] = []
+        for item in posted:
+            there = list(found_records(item.transaction, records))
+            found.extend((item.transaction, record) for record, _ in there)
+            complete = len(there) >= len(item.transaction.records)
+            if not complete and clock() - item.posted_at < INDEX_GRACE:
+                too_young += 1
+            else:
+                verdicts.append((item.transaction.refund_id, _verdict(item, there)))
+        ledger.record_verifications(verdicts)
+        checked += len(verdicts)
+        agreements += _agreements([item.transaction for item in posted], found)
     extra = _extra(day, ledger, erp, prefix) if everything else ()
     if everything:
         ledger.record_unknown(day, extra)
     return Reconciliation(
-        checked=len(verdicts),
+        checked=checked,
         too_young=too_young,
-        agreements=_agreements([item.transaction for item in posted], found),
+        agreements=_summed(agreements),
         problems=tuple(ledger.posting_differences(day)),
         extra=extra,
         erp_requests=erp.requests_made - before,
@@ -159,3 +160,18 @@ def _agreements(
         )
         for currency in sorted(counts)
     )
+
+
+def _summed(agreements: Sequence[Agreement]) -> tuple[Agreement, ...]:
+    """Add up what parts of a day came to."""
+    sums: dict[str, Agreement] = {}
+    for one in agreements:
+        so_far = sums.get(one.currency, Agreement(one.currency, 0, Decimal(0), 0, Decimal(0)))
+        sums[one.currency] = Agreement(
+            one.currency,
+            so_far.ledger_count + one.ledger_count,
+            so_far.ledger_amount + one.ledger_amount,
+            so_far.erp_count + one.erp_count,
+            so_far.erp_amount + one.erp_amount,
+        )
+    return tuple(sums[currency] for currency in sorted(sums))

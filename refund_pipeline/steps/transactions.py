@@ -15,6 +15,7 @@ from decimal import Decimal
 from refund_pipeline.domain.building import booking_dates, build_transaction, skip_reason
 from refund_pipeline.domain.events import RefundEvent
 from refund_pipeline.domain.gates import GATE_REASONS, Committed, apply_gates
+from refund_pipeline.domain.mapping import Gates
 from refund_pipeline.domain.mapping import Mapping as RefundMapping
 from refund_pipeline.domain.orders import Order
 from refund_pipeline.domain.origins import Circumstances
@@ -32,7 +33,8 @@ from refund_pipeline.domain.transactions import (
 )
 from refund_pipeline.gateways.erp import Erp
 from refund_pipeline.gateways.ledger.ledger import Ledger
-from refund_pipeline.gateways.ledger.rows import TransactionRow, TransactionWork
+from refund_pipeline.gateways.ledger.rows import AmountToBuild, TransactionRow, TransactionWork
+from refund_pipeline.steps.parts import parts_by_order
 
 _IN_ERP = frozenset({"posted", "uncertain"})
 
@@ -60,31 +62,56 @@ def build_transactions(
     """Build every refund transaction of `day` that can be built and is not posted, and save them.
 
     Raises:
-        Unavailable, Misconfigured: the ERP or the ledger cannot be used; nothing was saved.
+        Unavailable, Misconfigured: the ERP or the ledger cannot be used; of a large day, parts
+            that were saved stay saved.
     """
     before = erp.requests_made
-    built: list[tuple[TransactionWork, Built]] = []
-    ours: list[tuple[TransactionWork, Order]] = []
-    for item in ledger.refunds_to_build(day, refund_ids=refund_ids):
-        skipped = skip_reason(item.event, mapping, item.facts)
-        if skipped is not None:
-            built.append((item, skipped))
-        elif item.lines and item.order is not None:  # else ours after all, and not proven
-            ours.append((item, item.order))
-    if ours:
-        question = _ask(ours, day, ledger=ledger, erp=erp, mapping=mapping, now=clock())
-        answers = question.decide({})
-        there = question.records_of(question.doubtful(answers), erp)
-        if there:
-            answers = question.decide(there)
-        built.extend((item, one) for (item, _), one in zip(ours, answers, strict=True))
-    rows = [_row(item, one, now=clock(), random_source=random_source) for item, one in built]
-    ledger.save_transactions(rows, mapping_version=mapping_version)
+    wanted = ledger.amounts_to_build(day, refund_ids=refund_ids)
+    committed = _committed(day, ledger) if wanted else Committed()
+    results: Counter[str] = Counter()
+    for part in _together(wanted, mapping.gates, committed):
+        built: list[tuple[TransactionWork, Built]] = []
+        ours: list[tuple[TransactionWork, Order]] = []
+        for item in ledger.refunds_to_build(day, refund_ids=part):
+            skipped = skip_reason(item.event, mapping, item.facts)
+            if skipped is not None:
+                built.append((item, skipped))
+            elif item.lines and item.order is not None:  # else ours after all, and not proven
+                ours.append((item, item.order))
+        if ours:
+            question = _ask(ours, committed, ledger=ledger, erp=erp, mapping=mapping, now=clock())
+            answers = question.decide({})
+            there = question.records_of(question.doubtful(answers), erp)
+            if there:
+                answers = question.decide(there)
+            built.extend((item, one) for (item, _), one in zip(ours, answers, strict=True))
+        rows = [_row(item, one, now=clock(), random_source=random_source) for item, one in built]
+        ledger.save_transactions(rows, mapping_version=mapping_version)
+        results.update(type(row.built).__name__ for row in rows)
     return TransactionsBuilt(
-        looked_at=len(rows),
-        results=dict(Counter(type(row.built).__name__ for row in rows)),
+        looked_at=results.total(),
+        results=dict(results),
         erp_requests=erp.requests_made - before,
     )
+
+
+def _together(
+    wanted: Sequence[AmountToBuild], gates: Gates, committed: Committed
+) -> Iterator[Sequence[str]]:
+    """Yield the ids of refunds that are decided together: those of an order, for its sale's sake.
+
+    All of the day are, where a daily gate could trip: then it matters what comes first.
+    """
+    most = committed.with_these((one.currency, one.amount) for one in wanted)
+    too_many = gates.daily_count is not None and most.count > gates.daily_count
+    too_much = any(
+        (most.sums or {}).get(currency, Decimal(0)) > limit
+        for currency, limit in gates.daily_sum.items()
+    )
+    if too_many or too_much:
+        yield [one.refund_id for one in wanted]
+    else:
+        yield from parts_by_order(wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +207,7 @@ class _Question:
 
 def _ask(
     work: Sequence[tuple[TransactionWork, Order]],
-    day: date,
+    committed: Committed,
     *,
     ledger: Ledger,
     erp: Erp,
@@ -204,7 +231,7 @@ def _ask(
         taken=ledger.committed_amounts(
             {item.event.order_id for item, _ in work}, leaving_out=refund_ids
         ),
-        committed=_committed(day, ledger),
+        committed=committed,
         decisions={name: decided(made) for name, made in ledger.resolutions(refund_ids).items()},
     )
 

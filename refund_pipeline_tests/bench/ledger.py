@@ -110,10 +110,10 @@ def _rerun(book: Ledger) -> None:
     reconcile(day, ledger=book, erp=erp, prefix="apz-", clock=lambda: NOW)
     assert not erp.requests_made
     book.file_totals(day)
-    for _ in range(5):
+    for _ in range(4):
         book.status_totals(day)
         refunds_table(book, day)
-    day_summary(book, day, now=NOW)
+    day_summary(book, day, book.status_totals(day), now=NOW)
     nothing_outstanding_too_long(book, day, now=NOW)
 
 

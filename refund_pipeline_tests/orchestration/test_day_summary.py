@@ -38,7 +38,7 @@ def ledger(tmp_path: Path, clock: SetClock) -> Iterator[Ledger]:
 
 
 def page(ledger: Ledger) -> str:
-    return str(day_summary(ledger, DAY, now=LATER).value)
+    return str(day_summary(ledger, DAY, ledger.status_totals(DAY), now=LATER).value)
 
 
 def post(ledger: Ledger, number: int) -> None:

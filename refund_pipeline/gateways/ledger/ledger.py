@@ -26,6 +26,7 @@ from refund_pipeline.gateways.ledger.history import tracked
 from refund_pipeline.gateways.ledger.people import PeoplesLedger
 from refund_pipeline.gateways.ledger.reader import LedgerReader
 from refund_pipeline.gateways.ledger.rows import (
+    AmountToBuild,
     FileCounts,
     FileTotals,
     HistoryEntry,
@@ -117,6 +118,13 @@ class Ledger(PeoplesLedger):
         with self._database.read() as connection:
             return rejected.lines(connection, day, limit=limit)
 
+    def ids_to_pay(
+        self, day: date, *, refund_ids: Collection[str] | None = None, refresh: bool = False
+    ) -> list[str]:
+        """Return the ids of what `refunds_to_pay` returns."""
+        with self._database.read() as connection:
+            return refund_work.ids_to_pay(connection, day, refund_ids=refund_ids, refresh=refresh)
+
     def refunds_to_pay(
         self, day: date, *, refund_ids: Collection[str] | None = None, refresh: bool = False
     ) -> list[PaymentWork]:
@@ -136,6 +144,13 @@ class Ledger(PeoplesLedger):
         """Record what NewStore said about orders and payments, in one transaction."""
         with self._changing([row.refund_id for row in rows]) as writing:
             decisions.save_payments(writing, rows)
+
+    def amounts_to_build(
+        self, day: date, *, refund_ids: Collection[str] | None = None
+    ) -> list[AmountToBuild]:
+        """Return what `refunds_to_build` returns, without all that building needs."""
+        with self._database.read() as connection:
+            return refund_work.amounts_to_build(connection, day, refund_ids=refund_ids)
 
     def refunds_to_build(
         self, day: date, *, refund_ids: Collection[str] | None = None
@@ -159,6 +174,11 @@ class Ledger(PeoplesLedger):
         """
         with self._changing([row.refund_id for row in rows]) as writing:
             decisions.save_transactions(writing, rows, mapping_version=mapping_version)
+
+    def ids_to_post(self, day: date, *, refund_ids: Collection[str] | None = None) -> list[str]:
+        """Return the ids of what `refunds_to_post` returns."""
+        with self._database.read() as connection:
+            return refund_work.ids_to_post(connection, day, refund_ids=refund_ids)
 
     def refunds_to_post(
         self, day: date, *, refund_ids: Collection[str] | None = None
@@ -224,10 +244,17 @@ class Ledger(PeoplesLedger):
         with self._database.read() as connection:
             return postings.known_external_ids(connection, external_ids)
 
-    def postings_to_verify(self, day: date, *, everything: bool) -> list[PostedRefund]:
+    def ids_to_verify(self, day: date, *, everything: bool) -> list[str]:
+        """Return the ids of what `postings_to_verify` returns."""
+        with self._database.read() as connection:
+            return postings.ids_to_verify(connection, day, everything=everything)
+
+    def postings_to_verify(
+        self, day: date, *, everything: bool, refund_ids: Collection[str] | None = None
+    ) -> list[PostedRefund]:
         """Return the posted refunds of `day` not compared yet or found different, or all."""
         with self._database.read() as connection:
-            return postings.to_verify(connection, day, everything=everything)
+            return postings.to_verify(connection, day, everything=everything, refund_ids=refund_ids)
 
     def record_verifications(self, rows: Sequence[tuple[str, str | None]]) -> None:
         """Record (refund id, difference or None) for postings compared with the ERP."""

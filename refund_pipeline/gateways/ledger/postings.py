@@ -24,6 +24,8 @@ from refund_pipeline.gateways.ledger.tables import (
     unknown_record,
 )
 
+_VERIFIED = erp_posting.c.verified_at.is_not(None) & erp_posting.c.difference.is_(None)
+
 
 def begin(
     writing: Writing, transaction: RefundTransaction, *, seen: Intent | None, again: bool
@@ -157,29 +159,46 @@ def _one(
     return connection.execute(statement).one_or_none()
 
 
-def to_verify(connection: Connection, day: date, *, everything: bool) -> list[PostedRefund]:
+def ids_to_verify(connection: Connection, day: date, *, everything: bool) -> list[str]:
+    """Return the ids of the posted refunds of `day` to compare with the ERP, in landing order."""
+    statement = (
+        sa.select(refund_event.c.refund_id)
+        .select_from(_posted())
+        .where(*_to_compare(day, everything=everything))
+        .order_by(refund_event.c.source_key, refund_event.c.source_line)
+    )
+    return list(connection.scalars(statement))
+
+
+def to_verify(
+    connection: Connection, day: date, *, everything: bool, refund_ids: Collection[str] | None
+) -> list[PostedRefund]:
     """Return the posted refunds of `day` to compare with the ERP, in landing order."""
     posting, event = erp_posting.c, refund_event.c
-    verified = posting.verified_at.is_not(None) & posting.difference.is_(None)
     statement = (
         sa.select(
             refund_transaction.c.record,
             posting.erp_id,
             posting.posted_at,
-            sa.case((verified, 1), else_=0).label("verified"),
+            sa.case((_VERIFIED, 1), else_=0).label("verified"),
+            event.source_key,
+            event.source_line,
         )
         .select_from(_posted())
-        .where(event.landing_day == day, posting.state == "posted")
-        .order_by(event.source_key, event.source_line)
+        .where(*_to_compare(day, everything=everything))
     )
-    if not everything:
-        statement = statement.where(~verified)
+    rows = fetch(connection, statement, event.refund_id, refund_ids)
     return [
         PostedRefund(
             read_transaction(row.record), row.erp_id, row.posted_at, verified=bool(row.verified)
         )
-        for row in connection.execute(statement)
+        for row in sorted(rows, key=lambda row: (row.source_key, row.source_line))
     ]
+
+
+def _to_compare(day: date, *, everything: bool) -> list[sa.ColumnElement[bool]]:
+    posted = [refund_event.c.landing_day == day, erp_posting.c.state == "posted"]
+    return posted if everything else [*posted, ~_VERIFIED]
 
 
 def known_external_ids(connection: Connection, external_ids: Collection[str]) -> frozenset[str]:

@@ -13,7 +13,13 @@ from sqlalchemy.engine import Connection
 
 from refund_pipeline.domain.events import RefundEvent
 from refund_pipeline.gateways.ledger.database import fetch
-from refund_pipeline.gateways.ledger.rows import Intent, PaymentWork, PostingWork, TransactionWork
+from refund_pipeline.gateways.ledger.rows import (
+    AmountToBuild,
+    Intent,
+    PaymentWork,
+    PostingWork,
+    TransactionWork,
+)
 from refund_pipeline.gateways.ledger.snapshots import (
     EVENT_COLUMNS,
     event_of,
@@ -31,25 +37,36 @@ from refund_pipeline.gateways.ledger.tables import (
 
 # Nothing of ours can be in the ERP: never tried, or known not to be there.
 _NOT_IN_ERP = erp_posting.c.state.is_(None) | erp_posting.c.state.in_(("retry", "held"))
+_POSTING_STATE = sa.func.coalesce(erp_posting.c.state, "new")
+
+
+def ids_to_pay(
+    connection: Connection, day: date, *, refund_ids: Collection[str] | None, refresh: bool
+) -> list[str]:
+    """Return the ids of what `to_pay` returns."""
+    statement = _refunds(day, refund_event.c.refund_id).where(*_unpaid(refresh=refresh))
+    return [row.refund_id for row in _rows(connection, statement, refund_ids)]
 
 
 def to_pay(
     connection: Connection, day: date, *, refund_ids: Collection[str] | None, refresh: bool
 ) -> list[PaymentWork]:
     """Return the refunds of `day` whose payments are not proven; the caller leaves out skipped."""
-    wanted: list[sa.ColumnElement[bool]] = [_NOT_IN_ERP]
-    if not refresh:
-        wanted.append(order_payment.c.state.is_distinct_from("available"))
     statement = _refunds(
         day,
         *EVENT_COLUMNS,
         sa.func.coalesce(order_payment.c.attempts, 0).label("made"),
         order_payment.c.refund_record,
-    ).where(*wanted)
+    ).where(*_unpaid(refresh=refresh))
     return [
         PaymentWork(event_of(row), row.made, read_facts(row.refund_record))
         for row in _rows(connection, statement, refund_ids)
     ]
+
+
+def _unpaid(*, refresh: bool) -> list[sa.ColumnElement[bool]]:
+    proven = order_payment.c.state.is_distinct_from("available")
+    return [_NOT_IN_ERP] if refresh else [_NOT_IN_ERP, proven]
 
 
 def refunds_of_orders(
@@ -91,11 +108,21 @@ def committed_amounts(
     return sums
 
 
+def amounts_to_build(
+    connection: Connection, day: date, *, refund_ids: Collection[str] | None
+) -> list[AmountToBuild]:
+    """Return what `to_build` returns, without all that building needs."""
+    event = refund_event.c
+    statement = _refunds(day, event.refund_id, event.order_id, event.currency, event.amount).where(
+        *_unbuilt()
+    )
+    return [AmountToBuild(*row[:4]) for row in _rows(connection, statement, refund_ids)]
+
+
 def to_build(
     connection: Connection, day: date, *, refund_ids: Collection[str] | None
 ) -> list[TransactionWork]:
     """Return the refunds of `day` whose transaction is to be built, or decided not to be."""
-    proven = order_payment.c.state == "available"
     statement = _refunds(
         day,
         *EVENT_COLUMNS,
@@ -103,13 +130,7 @@ def to_build(
         order_payment.c.payment_lines,
         order_payment.c.refund_record,
         sa.func.coalesce(refund_transaction.c.attempts, 0).label("made"),
-    ).where(
-        _NOT_IN_ERP,
-        proven
-        | order_payment.c.not_ours.is_(sa.true())
-        | refund_event.c.return_id.is_not(None)
-        | refund_event.c.is_historical.is_(sa.true()),
-    )
+    ).where(*_unbuilt())
     return [
         TransactionWork(
             event_of(row),
@@ -122,27 +143,46 @@ def to_build(
     ]
 
 
+def _unbuilt() -> list[sa.ColumnElement[bool]]:
+    decided = (
+        (order_payment.c.state == "available")
+        | order_payment.c.not_ours.is_(sa.true())
+        | refund_event.c.return_id.is_not(None)
+        | refund_event.c.is_historical.is_(sa.true())
+    )
+    return [_NOT_IN_ERP, decided]
+
+
+def ids_to_post(
+    connection: Connection, day: date, *, refund_ids: Collection[str] | None
+) -> list[str]:
+    """Return the ids of what `to_post` returns."""
+    statement = _refunds(day, refund_event.c.refund_id).where(*_unposted())
+    return [row.refund_id for row in _rows(connection, statement, refund_ids)]
+
+
 def to_post(
     connection: Connection, day: date, *, refund_ids: Collection[str] | None
 ) -> list[PostingWork]:
     """Return the refunds of `day` to write to the ERP, or to settle after an unclear write."""
-    state = sa.func.coalesce(erp_posting.c.state, "new").label("posting_state")
     statement = _refunds(
         day,
         refund_transaction.c.record,
-        state,
+        _POSTING_STATE.label("posting_state"),
         sa.func.coalesce(erp_posting.c.attempts, 0).label("made"),
         erp_posting.c.intended_at,
-    ).where(
-        refund_transaction.c.state == "ready",
-        state.in_(("new", "retry", "intended", "uncertain")),
-    )
+    ).where(*_unposted())
     return [
         PostingWork(
             read_transaction(row.record), row.posting_state, Intent(row.made, row.intended_at)
         )
         for row in _rows(connection, statement, refund_ids)
     ]
+
+
+def _unposted() -> list[sa.ColumnElement[bool]]:
+    unfinished = _POSTING_STATE.in_(("new", "retry", "intended", "uncertain"))
+    return [refund_transaction.c.state == "ready", unfinished]
 
 
 def built_with(

@@ -100,6 +100,16 @@ class RejectedEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class AmountToBuild:
+    """A refund to build, as far as it decides which refunds must be built together."""
+
+    refund_id: str
+    order_id: str
+    currency: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentWork:
     """A refund whose payments are to be read; `attempts` were made before.
 
