@@ -23,6 +23,10 @@ BENCHMARKS: dict[str, str] = {
     "reading": "reading:reading",
     "sensor": "sensor:sensor",
     "ledger": "ledger:ledger",
+    "fetching": "fetching:fetching",
+    "start": "start:start",
+    "idle-run": "idle_run:idle_run",
+    "big-day": "big_day:big_day",
 }
 """Name to `module:function` under refund_pipeline_tests.bench; the function is a `Benchmark`."""
 

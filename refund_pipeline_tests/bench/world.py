@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from refund_pipeline.sandbox.netsuite.latency import Latency
+from refund_pipeline.sandbox.newstore_front import Front
 from refund_pipeline.sandbox.sandbox import MAPPING, Sandbox
 
 _POOL = 1000
@@ -36,8 +37,8 @@ class Meter:
 class World:
     """A retailer and the three systems; `state` is a directory of its own."""
 
-    def __init__(self, seed: int, state: str) -> None:
-        self._sandbox = Sandbox(seed, state=Path(state))
+    def __init__(self, seed: int, state: str, *, shows_correlation: bool) -> None:
+        self._sandbox = Sandbox(seed, state=Path(state), show_correlation_id=shows_correlation)
         self._sandbox.netsuite.governance.account_limit = _POOL
         self._erp_seen = 0
         self._newstore_seen: dict[str, int] = {}
@@ -48,10 +49,11 @@ class World:
     def stop(self) -> None:
         self._sandbox.stop()
 
-    def environment(self, mapping: str) -> dict[str, str]:
+    def environment(self, mapping: str, *, returns: str = "refund_resource") -> dict[str, str]:
         """Return the pipeline's variables; writes a mapping whose gates let everything through."""
         document = yaml.safe_load(MAPPING.read_text(encoding="utf-8"))
         document["gates"] = {}
+        document["policies"]["returns"] = returns
         Path(mapping).write_text(yaml.safe_dump(document), encoding="utf-8")
         return {**self._sandbox.environment(), "REFUNDS_MAPPING": mapping}
 
@@ -70,6 +72,13 @@ class World:
             made += [(one.refund_id, one.order_id, one.order_number) for one in refunds]
         return made
 
+    def land_now(self) -> tuple[str, str, str]:
+        """Land one refund at this moment; returns what `land` does."""
+        now = datetime.now(timezone.utc)
+        made = self._sandbox.retailer.any_refund(now)
+        self._sandbox.retailer.land(made, at=now)
+        return made.refund_id, made.order_id, made.order_number
+
     def slow_netsuite(self, scale: float | None, seed: int) -> None:
         """Let requests take as long as in a real account, times `scale`; None: no time at all."""
         fresh = Latency(scale=scale, seed=seed)
@@ -78,14 +87,13 @@ class World:
 
     def slow_newstore(self, seconds: float) -> None:
         """Let every authorised request take so long."""
-        front = self._sandbox.newstore._front
-        let_in = type(front)._let_in
+        let_in = Front._let_in
 
-        async def _late(*asked):
+        async def _late(front, *asked):
             await asyncio.sleep(seconds)
             return await let_in(front, *asked)
 
-        front._let_in = _late  # type: ignore[method-assign]
+        Front._let_in = _late  # type: ignore[method-assign]  # of this process alone
 
     def limit_newstore(self, calls_per_second: int) -> None:
         """Refuse more calls than these within a second."""
@@ -128,12 +136,14 @@ _Process.register("World", World)
 
 
 @contextlib.contextmanager
-def other_world(seed: int, place: Path) -> Iterator[World]:
+def other_world(seed: int, place: Path, *, shows_correlation: bool = False) -> Iterator[World]:
     """Run a world in a process of its own for the length of a `with` block."""
     state = place / "sandbox"
     state.mkdir()
     with _Process(ctx=get_context("spawn")) as process:
-        world: World = process.World(seed, str(state))  # type: ignore[attr-defined]
+        world: World = process.World(  # type: ignore[attr-defined]
+            seed, str(state), shows_correlation=shows_correlation
+        )
         world.start()
         try:
             yield world

@@ -1,0 +1,73 @@
+"""A run with nothing to do beside Dagster's own time for an empty job of as many steps."""
+
+import statistics
+from collections.abc import Callable
+from datetime import timedelta
+
+from refund_pipeline_tests.bench.job_run import JobRun, run_day, run_empty
+from refund_pipeline_tests.bench.own_process import measured
+from refund_pipeline_tests.bench.results import Budget, Result, Settings
+from refund_pipeline_tests.bench.steps import utc_now
+from refund_pipeline_tests.bench.world import other_world
+
+_MOST = 0.5
+_HEADINGS = (
+    *(
+        "job",
+        "import dagster, s",
+        "import definitions, s",
+        "run, s",
+        "process, times the empty one",
+    ),
+)
+
+
+def idle_run(settings: Settings) -> Result:
+    """Run both in turns, each in a process of its own, and compare medians."""
+    number, rounds = settings.pick(full=(200, 7), quick=(50, 3), tiny=(2, 1))
+    here = settings.size == "tiny"
+    day = utc_now().date() - timedelta(days=1)
+    jobs: dict[str, Callable[..., JobRun]] = {"empty": run_empty, "sync_refunds": run_day}
+    runs: dict[str, list[JobRun]] = {name: [] for name in jobs}
+    with other_world(settings.seed, settings.place) as world:
+        environment = {
+            **world.environment(str(settings.place / "mapping.yaml")),
+            "REFUNDS_LEDGER_URL": f"sqlite:///{settings.place / 'ledger.db'}",
+        }
+        world.land(day, number, files=min(number, 24))
+        measured(run_day, environment, settings.place / "sync_refunds", day, here=here)
+        for _ in range(rounds):
+            for name, run in jobs.items():
+                found, _, _ = measured(run, environment, settings.place / name, day, here=here)
+                runs[name].append(found)
+        assert world.records() == (number, number)
+    empty = _medians(runs["empty"])
+    rows = [
+        (f"`{name}`", *(f"{one:.2f}" for one in found), f"{sum(found) / sum(empty):.2f}")
+        for name in jobs
+        for found in [_medians(runs[name])]
+    ]
+    ours = _medians(runs["sync_refunds"])
+    budgets = (
+        Budget(
+            "time our steps add to an empty run",
+            f"≤ {_MOST} s",
+            f"{ours[2] - empty[2]:.2f} s",
+            ours[2] - empty[2] <= _MOST,
+        ),
+        Budget(
+            "`import refund_pipeline.definitions` over `import dagster`",
+            f"≤ {_MOST} s",
+            f"{ours[1]:.2f} s",
+            ours[1] <= _MOST,
+        ),
+    )
+    return Result(_HEADINGS, tuple(rows), budgets)
+
+
+def _medians(runs: list[JobRun]) -> tuple[float, float, float]:
+    return (
+        statistics.median(one.dagster_imported for one in runs),
+        statistics.median(one.ours_imported for one in runs),
+        statistics.median(one.took for one in runs),
+    )
