@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from refund_pipeline.commands.whole_tables import print_whole
 from refund_pipeline.commands.wording import amount_json, amount_text, moment_json, plain
 from refund_pipeline.domain.advice import advice
 from refund_pipeline.domain.spreadsheets import harmless
@@ -95,15 +96,18 @@ def print_table(rows: Sequence[Listed], now: datetime, *, more: bool) -> None:
         console.print("no refund is as you say")
         return
     wide = console.width >= _WIDE
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("landed", "refund", "order") if wide else ("landed", "refund, order"):
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=not wide)
+    for name in ("landed", "refund", "order") if wide else ("landed", "refund, order, reason"):
         table.add_column(name, no_wrap=True)
     table.add_column("amount", justify="right", no_wrap=True)
     for name in ("stands", "next attempt, ERP record") if wide else ("stands",):
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*(_one_line(row, now) if wide else _two_lines(row, now)))
-    console.print(table)
+        table.add_row(*(_one_line(row, now) if wide else _some_lines(row, now)))
+    if wide:
+        console.print(table)
+    else:
+        print_whole(console, table)
     last = rows[-1].standing.refund_id
     end = f"{len(rows)} shown; there are more: add --after {last}" if more else f"{len(rows)} shown"
     console.print(Text(end, style="dim"), soft_wrap=True)
@@ -122,9 +126,9 @@ def _one_line(row: Listed, now: datetime) -> list[Text]:
     ]
 
 
-def _two_lines(row: Listed, now: datetime) -> list[Text]:
+def _some_lines(row: Listed, now: datetime) -> list[Text]:
     standing = row.standing
-    below = f"{_order(row)} ({standing.reason})" if standing.reason else _order(row)
+    below = f"{_order(row)}\n{standing.reason}" if standing.reason else _order(row)
     return [
         Text(standing.landing_day.isoformat()),
         Text(f"{standing.refund_id}\n{below}"),

@@ -79,7 +79,7 @@ def _left_out(ledger: "Ledger", wanted: "Collection[str]", made: "PostingPlan") 
             continue
         row = ledger.refund(name)
         if row is None:
-            left.append(f"{name} has not landed")
+            left.append(f"refund {name} has not landed")
         else:
             stands = f"{row.status} ({row.reason})" if row.reason else row.status
             left.append(f"{name} is {stands}, landing day {row.landing_day}")

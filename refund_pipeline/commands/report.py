@@ -1,13 +1,16 @@
 """`refund-pipeline report`: the refund report as files, with its sums at the shell."""
 
 import json
+from collections.abc import Hashable, Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import click
 
 from refund_pipeline.commands import environment
 from refund_pipeline.commands.endings import sentences
+from refund_pipeline.commands.wording import number_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,8 +76,15 @@ def _print(sums: "pd.DataFrame") -> None:
     from rich.table import Table
 
     standings = [str(name).removesuffix("_count") for name in sums.columns if "_count" in name]
-    shown = Table("currency", *standings)
+    shown = Table("currency")
+    for name in standings:
+        shown.add_column(name, justify="right")
     for row in sums.to_dict(orient="records"):
-        cells = (f"{row[f'{name}_count']}: {row[f'{name}_amount']}" for name in standings)
-        shown.add_row(str(row["currency"]), *cells)
+        currency = str(row["currency"])
+        shown.add_row(currency, *(_cell(row, name, currency) for name in standings))
     Console().print(shown)
+
+
+def _cell(row: Mapping[Hashable, object], name: str, currency: str) -> str:
+    count, amount = row[f"{name}_count"], Decimal(str(row[f"{name}_amount"]))
+    return f"{count}  {number_text(amount, currency)}" if count else "-"

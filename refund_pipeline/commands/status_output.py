@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from refund_pipeline.commands.whole_tables import print_whole
 from refund_pipeline.commands.wording import (
     amount_json,
     amount_text,
@@ -125,9 +126,9 @@ def _print_days(console: Console, found: Status) -> None:
     tallies = [*(one for day in found.days for one in day.sums), *found.totals]
     widths = _widths(tallies)
     wide = sum(sum(pair) + 4 for pair in widths.values()) + 30 <= console.width
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("landing day", no_wrap=True)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for name in _COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("rejected", justify="right", no_wrap=True)
@@ -144,7 +145,7 @@ def _print_days(console: Console, found: Status) -> None:
         last = Text(str(found.rejected or "")) if number == 0 else Text("")
         title = "all" if number == 0 else ""
         table.add_row(title, sums.currency, *_cells(sums, widths, wide=wide), last, style="bold")
-    console.print(table)
+    print_whole(console, table)
     if found.totals:
         tie = "in every row landed = posted + outstanding + held + skipped"
         tie = "the sums do not tie" if found.untied else tie

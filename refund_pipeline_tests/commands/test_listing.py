@@ -117,12 +117,16 @@ def test_the_table_has_amount_status_reason_and_what_comes_next(shell, monkeypat
     assert "11-20 12:0" in waiting
 
 
-def test_a_narrow_terminal_shows_a_refund_on_two_lines(shell, monkeypatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    lines = shell("list", "--reason", "unmapped_tender").stdout.splitlines()
-    (number,) = [place for place, line in enumerate(lines) if refund_id(UNMAPPED) in line]
-    assert lines[number].split()[-1] == "held"
-    assert "(unmapped_tender)" in lines[number + 1]
+@pytest.mark.parametrize("columns", ["80", "40"])
+def test_a_narrow_terminal_loses_nothing(shell, monkeypatch, columns: str) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    said = shell("list", minutes=0.5).stdout
+    lines = [line.split() for line in said.splitlines()]
+    at = lines.index([str(DAY), refund_id(POSTED), "12.50", "USD", "posted"])
+    assert lines[at + 1] == [order(event(POSTED)).order_number, "90001"]
+    at = lines.index([str(DAY), refund_id(UNMAPPED), "12.50", "USD", "held"])
+    assert lines[at + 2] == ["unmapped_tender"]
+    assert max(map(len, said.splitlines())) <= 80
 
 
 def test_nothing_that_fits_is_no_error(empty_shell) -> None:

@@ -31,6 +31,7 @@ def test_the_files_are_written_where_the_environment_says(run, tmp_path: Path) -
     place = tmp_path / "reports" / f"{DAY}--{DAY}"
     assert str(place) in result.output.replace("\n", "")
     assert (place / "refunds.xlsx").stat().st_size > 0
+    assert "2  25.00" in result.output
 
 
 def test_json_tells_amounts_as_text_with_their_scale(run) -> None:

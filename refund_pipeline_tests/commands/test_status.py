@@ -132,9 +132,15 @@ def test_a_narrow_terminal_puts_counts_below_the_amounts(shell, monkeypatch) -> 
     monkeypatch.setenv("COLUMNS", "80")
     lines = shell("status").stdout.splitlines()
     (number,) = [place for place, line in enumerate(lines) if f" {DAY} " in line[:12]]
-    assert "200.00" in lines[number]
+    assert lines[number].split()[:3] == [str(DAY), "USD", "200.00"]
     assert lines[number + 1].split() == ["16", "2", "8", "4", "2"]
     assert max(map(len, lines[: number + 2])) <= 80
+
+
+def test_a_terminal_that_is_too_narrow_loses_nothing(shell, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    (line,) = [one for one in shell("status").stdout.splitlines() if f" {DAY} " in one[:12]]
+    assert line.split()[1:] == ["USD", "200.00", "25.00", "100.00", "50.00", "25.00", "2"]
 
 
 def test_the_reading_commands_start_without_dagster_and_pandas(lived_in: str) -> None:
