@@ -33,14 +33,15 @@ EDGES: Mapping[str | None, frozenset[str]] = {
     "awaiting_origin": _NOT_SENT,
     "ready": _NOT_SENT | {"uncertain", "posted"},
     "uncertain": frozenset({"posted", "ready", "held"}),
-    "held": _NOT_SENT | {"posted"},
+    "held": _NOT_SENT | {"posted", "uncertain"},
     "skipped": frozenset({"held"}),
     "posted": frozenset(),
 }
 """How a run, or an event that lands, moves a refund.
 
 What is not sent yet is decided anew by every run: the mapping, the payments and the sales it sees
-may be others, and older ones in a run that was overtaken. What is or may be in the ERP is not.
+may be others, and older ones in a run that was overtaken. What is or may be in the ERP is not. A
+refund of which the ERP refused the second record is uncertain again once it reads differently.
 """
 IN_CONFLICT = frozenset({"held", "posted"})
 """Where a refund can be once two events contradict each other: a write may be under way then."""

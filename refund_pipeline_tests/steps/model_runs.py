@@ -15,11 +15,11 @@ from refund_pipeline.domain.errors import SystemicFailure
 
 CALLS = (
     *("known_files", "record_file"),
-    *("refunds_to_pay", "orders", "payment_accounts", "save_payments"),
-    *("refunds_to_build", "origins", "save_transactions"),
-    *("refunds_to_post", "find", "find_by_field", "look_up"),
+    *("ids_to_pay", "refunds_to_pay", "orders", "payment_accounts", "save_payments"),
+    *("amounts_to_build", "refunds_to_build", "origins", "save_transactions"),
+    *("ids_to_post", "refunds_to_post", "find", "find_by_field", "look_up"),
     *("begin_posting", "confirm_posting", "post", "finish_posting"),
-    *("postings_to_verify", "record_verifications"),
+    *("ids_to_verify", "postings_to_verify", "record_verifications"),
 )
 """Before and after which a run can stop."""
 _PATIENCE = 30.0

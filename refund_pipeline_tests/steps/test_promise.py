@@ -169,3 +169,18 @@ def test_what_a_person_settled_stays_so_when_a_slow_run_has_its_say(world: World
     world.resume(0)
 
     assert statuses_once_the_faults_stop(world) == {refund_id(1): "skipped"}
+
+
+def test_a_refund_refused_half_way_and_tried_again_by_a_person_is_completed_once(
+    world: World,
+) -> None:
+    world.mapping = "headers"
+    world.land([f"refund {SPLIT}"])
+    everything_appears(world)
+    world.run(answers=[None, "refused"])
+    assert [row.reason for row in world.ledger.refunds()] == ["refused_by_erp"]
+    world.decide([SPLIT], Action.RETRY)
+    world.run()
+
+    assert [row.status for row in world.ledger.refunds()] == ["posted"]
+    assert statuses_once_the_faults_stop(world) == {refund_id(SPLIT): "posted"}

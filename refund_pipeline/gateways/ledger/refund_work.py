@@ -164,11 +164,17 @@ def ids_to_post(
 def to_post(
     connection: Connection, day: date, *, refund_ids: Collection[str] | None
 ) -> list[PostingWork]:
-    """Return the refunds of `day` to write to the ERP, or to settle after an unclear write."""
+    """Return the refunds of `day` to write to the ERP, or to settle after an unclear write.
+
+    What a person has tried again although a record of it is there is settled first as well: the
+    ERP's index may not show that record yet.
+    """
+    tried_again = (erp_posting.c.state == "retry") & erp_posting.c.erp_id.is_not(None)
+    state = sa.case((tried_again, "uncertain"), else_=_POSTING_STATE).label("posting_state")
     statement = _refunds(
         day,
         refund_transaction.c.record,
-        _POSTING_STATE.label("posting_state"),
+        state,
         sa.func.coalesce(erp_posting.c.attempts, 0).label("made"),
         erp_posting.c.intended_at,
     ).where(*_unposted())
