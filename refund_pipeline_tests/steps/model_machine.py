@@ -48,7 +48,7 @@ stops_around_a_write = st.lists(
     min_size=1,
     max_size=3,
 )
-waits = st.sampled_from([0.5, 3.0, 7.0, 30.0, 300.0, 1000.0, 6 * 3600.0])
+waits = st.sampled_from([0.5, 0.5, 3.0, 3.0, 7.0, 30.0, 300.0, 1000.0, 6 * 3600.0])
 
 
 class RefundsModel(RuleBasedStateMachine):

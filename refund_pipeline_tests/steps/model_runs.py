@@ -22,7 +22,7 @@ CALLS = (
     *("ids_to_verify", "postings_to_verify", "record_verifications"),
 )
 """Before and after which a run can stop."""
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 """Seconds after which a run that neither stops nor ends is a defect of the test."""
 
 
