@@ -12,7 +12,7 @@ from refund_pipeline_tests.steps.model_erp import ANSWERS
 from refund_pipeline_tests.steps.model_machine import RefundsModel
 from refund_pipeline_tests.steps.model_world import new_ledger
 
-EXAMPLES = 1000
+EXAMPLES = 600
 STEPS = 50
 
 
