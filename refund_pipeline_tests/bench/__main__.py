@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, str] = {
     "ledger": "ledger:ledger",
     "fetching": "fetching:fetching",
     "start": "start:start",
+    "launchers": "launchers:launchers",
     "idle-run": "idle_run:idle_run",
     "big-day": "big_day:big_day",
 }

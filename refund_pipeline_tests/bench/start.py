@@ -4,7 +4,6 @@ import statistics
 import time
 from datetime import datetime, timezone
 from itertools import pairwise
-from pathlib import Path
 
 import dagster as dg
 
@@ -32,14 +31,15 @@ def start(settings: Settings) -> Result:
             home = settings.place / "home"
             environment = {
                 **world.environment(str(settings.place / "mapping.yaml")),
-                "REFUNDS_LEDGER_URL": f"sqlite:///{settings.place / 'ledger.db'}",
+                "REFUNDS_LEDGER_URL": (ledger := f"sqlite:///{settings.place / 'ledger.db'}"),
             }
             with LocalDagster(home, environment) as dagster:
                 dagster.wait_until_ready(timeout=_PATIENCE)
-                _one(world, home, settings.place)  # the first one meets caches that are cold
-                for number in range(rounds):
-                    time.sleep(7 * number % 30)
-                    measured.append(_one(world, home, settings.place))
+                with dg.DagsterInstance.from_config(str(home)) as instance:
+                    one_refund(world, instance, ledger)  # the first one meets caches that are cold
+                    for number in range(rounds):
+                        time.sleep(7 * number % 30)
+                        measured.append(one_refund(world, instance, ledger))
     rows: list[tuple[object, ...]] = []
     for number, (name, whose) in enumerate(_PARTS.items()):
         several = [one[number] for one in measured]
@@ -53,21 +53,19 @@ def _spread(several: list[float]) -> tuple[str, str, str]:
     return f"{found[0]:.1f}", f"{found[1]:.1f}", f"{found[2]:.1f}"
 
 
-def _one(world: World, home: Path, place: Path) -> list[float]:
-    """Return the seconds of each part for a refund that lands now."""
+def one_refund(world: World, instance: dg.DagsterInstance, ledger_url: str) -> list[float]:
+    """Let a refund land now; return the seconds of each part."""
     landed = utc_now()
     refund_id, _, _ = world.land_now()
-    posted = _posted_at(place / "ledger.db", refund_id)
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        run_id = _run_of(place / "ledger.db", refund_id)
-        _wait_for_the_end(instance, run_id)
-        record = instance.get_run_record_by_id(run_id)
-        assert record is not None
-        at = {
-            one.dagster_event.event_type: datetime.fromtimestamp(one.timestamp, timezone.utc)
-            for one in instance.all_logs(run_id)
-            if one.dagster_event is not None
-        }
+    posted, run_id = _posting_of(ledger_url, refund_id)
+    _wait_for_the_end(instance, run_id)
+    record = instance.get_run_record_by_id(run_id)
+    assert record is not None
+    at = {
+        one.dagster_event.event_type: datetime.fromtimestamp(one.timestamp, timezone.utc)
+        for one in instance.all_logs(run_id)
+        if one.dagster_event is not None
+    }
     moments = [
         landed,
         record.create_timestamp.replace(tzinfo=timezone.utc),
@@ -88,21 +86,15 @@ def _wait_for_the_end(instance: dg.DagsterInstance, run_id: str) -> None:
     raise TimeoutError("the run does not end")
 
 
-def _posted_at(ledger_file: Path, refund_id: str) -> datetime:
+def _posting_of(ledger_url: str, refund_id: str) -> tuple[datetime, str]:
+    """Return when a refund was posted, and by which run."""
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
-        if ledger_file.exists():
-            ledger = Ledger(f"sqlite:///{ledger_file}", clock=utc_now)
-            found = ledger.for_reading().stories_of(refund_id)
-            ledger.close()
-            if found and found[0].posting and found[0].posting.posted_at:
-                return found[0].posting.posted_at
+        ledger = Ledger(ledger_url, clock=utc_now)
+        found = ledger.for_reading().stories_of(refund_id)
+        history = ledger.history(refund_id)
+        ledger.close()
+        if found and found[0].posting and found[0].posting.posted_at:
+            return found[0].posting.posted_at, history[-1].run_id
         time.sleep(0.2)
     raise TimeoutError("the refund is not posted")
-
-
-def _run_of(ledger_file: Path, refund_id: str) -> str:
-    ledger = Ledger(f"sqlite:///{ledger_file}", clock=utc_now)
-    run_id = ledger.history(refund_id)[-1].run_id
-    ledger.close()
-    return run_id
