@@ -152,12 +152,13 @@ def test_money_is_text_on_sqlite_and_unconstrained_numeric_on_postgresql(
     engine.dispose()
 
 
+@pytest.mark.usefixtures("as_deployed")
 def test_every_sqlite_connection_is_wal_waits_and_checks_foreign_keys(
-    ledger: Ledger, ledger_url: str
+    open_ledger: Callable[..., Ledger], ledger_url: str
 ) -> None:
     if not ledger_url.startswith("sqlite"):
         pytest.skip("pragmas are SQLite's")
-    with ledger._database.read() as connection:
+    with open_ledger()._database.read() as connection:
         found = [
             connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "busy_timeout", "foreign_keys", "synchronous")
