@@ -6,6 +6,7 @@ No benchmark fails by time: the tables say which budget of the design is met. BE
 """
 
 import logging
+import os
 import tempfile
 import time
 from importlib import import_module
@@ -27,6 +28,7 @@ BENCHMARKS: dict[str, str] = {
     "start": "start:start",
     "launchers": "launchers:launchers",
     "idle-run": "idle_run:idle_run",
+    "backfill": "backfill:backfill",
     "big-day": "big_day:big_day",
 }
 """Name to `module:function` under refund_pipeline_tests.bench; the function is a `Benchmark`."""
@@ -59,12 +61,14 @@ def main(names: tuple[str, ...], seed: int, *, quick: bool) -> None:
     """Run the benchmarks named, or all of them."""
     logging.disable(logging.INFO)
     for name in names or tuple(BENCHMARKS):
-        started = time.monotonic()
+        started, load = time.monotonic(), os.getloadavg()[0]
         click.echo(f"{name} ...", err=True)
         with tempfile.TemporaryDirectory(prefix=f"bench-{name}-") as place:
             result = benchmark(name)(Settings(seed, Path(place), "quick" if quick else "full"))
         took = time.monotonic() - started
-        conditions = f"Seed {seed}, {took:,.0f} s in all; {machine()}."
+        conditions = (
+            f"Seed {seed}, {took:,.0f} s in all; {machine()}; load average before: {load:.1f}."
+        )
         click.echo(f"\n{table(result.headings, result.rows)}\n\n{conditions}\n")
         click.echo(budget_table(result.budgets) if result.budgets else "")
         if not quick:

@@ -28,12 +28,15 @@ def fetching(settings: Settings) -> Result:
     alone = settings.pick(full=100, quick=20, tiny=2)
     baseline = 0.0
     rows, budgets = [], list[Budget]()
-    for name, shows_correlation, returns, delay in (
+    ways = (
         ("one by one", False, "refund_resource", seconds),
         ("REST accounts and refund resources", False, "refund_resource", seconds),
         ("the same, answered at once", False, "refund_resource", 0.0),
         ("REST accounts alone (`returns: event`)", False, "event", seconds),
         ("GraphQL alone (`correlationId` shown, `returns: event`)", True, "event", seconds),
+    )
+    for name, shows_correlation, returns, delay in settings.pick(
+        full=ways, quick=ways, tiny=ways[:2]
     ):
         place = settings.place / str(len(rows))
         place.mkdir()

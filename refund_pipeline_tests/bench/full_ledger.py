@@ -50,8 +50,8 @@ def new_ledger(path: Path) -> Ledger:
     return ledger
 
 
-def grow(path: Path, *, begin: int, end: int) -> None:
-    """Add the refunds numbered from `begin` to before `end`; every thousand are a day."""
+def grow(path: Path, *, begin: int, end: int, per_day: int = PER_DAY) -> None:
+    """Add the refunds numbered from `begin` to before `end`, so many on each landing day."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
         made = event(_MADE)
@@ -67,7 +67,7 @@ def grow(path: Path, *, begin: int, end: int) -> None:
         }
         rows = {name: found.fetchall() for name, found in templates.items()}
         with connection:
-            days = {_day(number) for number in range(begin, end)}
+            days = {_day(number, per_day) for number in range(begin, end)}
             connection.executemany(
                 "INSERT INTO landed_file SELECT ?, etag, ?, kind, size, lines, new, duplicates,"
                 " conflicts, rejected, other, other_events, read_at, run_id FROM landed_file"
@@ -88,7 +88,7 @@ def grow(path: Path, *, begin: int, end: int) -> None:
                             copy
                             for number in range(start, min(start + _BATCH, end))
                             for row in rows[name]
-                            for copy in _copies(columns[name], row, number)
+                            for copy in _copies(columns[name], row, number, per_day)
                         ),
                     )
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -99,13 +99,15 @@ def refund_of(number: int) -> str:
     return str(uuid.UUID(int=(number * 0x9E3779B97F4A7C15F39CC0605CEDC835 + 1) % 2**128))
 
 
-def _copies(columns: list[str], row: tuple[object, ...], number: int) -> Iterator[list[object]]:
-    refund, made, day = refund_of(number), event(_MADE), _day(number)
+def _copies(
+    columns: list[str], row: tuple[object, ...], number: int, per_day: int
+) -> Iterator[list[object]]:
+    refund, made, day = refund_of(number), event(_MADE), _day(number, per_day)
     replaced: dict[str, object] = {
         "id": None,
         "landing_day": day.isoformat(),
-        "source_key": _key(day, number % PER_DAY % FILES_PER_DAY),
-        "source_line": 1 + number % PER_DAY // FILES_PER_DAY,
+        "source_key": _key(day, number % per_day % FILES_PER_DAY),
+        "source_line": 1 + number % per_day // FILES_PER_DAY,
         "erp_id": f"ERP-{number + 1}",
     }
     copied = []
@@ -124,8 +126,8 @@ def _copies(columns: list[str], row: tuple[object, ...], number: int) -> Iterato
     yield copied
 
 
-def _day(number: int) -> date:
-    return LAST_DAY - timedelta(days=number // PER_DAY)
+def _day(number: int, per_day: int) -> date:
+    return LAST_DAY - timedelta(days=number // per_day)
 
 
 def _key(day: date, number: int) -> str:
