@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 
 from refund_pipeline.domain.actions import Action
 from refund_pipeline.domain.payments import PaymentsAwaited
 from refund_pipeline.domain.resolutions import Decision
 from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline.gateways.ledger.rows import PaymentRow
+from refund_pipeline.gateways.ledger.tables import order_payment
 from refund_pipeline_tests.gateways.ledger_makers import (
     NOON,
     ORDER,
@@ -69,6 +71,14 @@ def test_a_number_may_be_a_record_of_the_erp_and_an_order_at_once(ledger) -> Non
     order = replace(ORDER, order_number="4711")
     ledger.save_payments([PaymentRow(SECOND.refund_id, order, proven(SECOND), 1, None)])
     assert found(ledger, "4711") == [FIRST.refund_id, SECOND.refund_id]
+
+
+def test_what_an_older_version_beside_this_one_has_read_is_found_as_well(ledger) -> None:
+    land(ledger, FIRST)
+    pay(ledger, FIRST)
+    with ledger._database.write() as connection:  # it knows no column of the number
+        connection.execute(sa.update(order_payment).values(order_number=None))
+    assert found(ledger, ORDER.order_number) == [FIRST.refund_id]
 
 
 def test_an_external_id_is_found_after_its_transaction_was_forgotten(ledger, clock) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from refund_pipeline.gateways.ledger import database
+from refund_pipeline.gateways.ledger import database, story
 from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline.gateways.ledger.rows import HistoryEntry
 from refund_pipeline.gateways.ledger.tables import metadata
@@ -116,6 +116,21 @@ def test_every_refund_stands_where_the_older_version_left_it(
     totals = ledger.file_totals(DAY)
     assert (totals.files, totals.lines) == (2, len(NUMBERS) + 4)
     assert (totals.duplicates, totals.conflicts, totals.rejected) == (1, 1, 2)
+    ledger.close()
+
+
+def test_what_the_older_version_wrote_is_found_by_index(
+    older: str, around: Surrounding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(story, "_by_looking_through", lambda *_: iter(()))
+    ledger = Ledger(older, clock=around.clock.now, run_id="this-version")
+    of = next(row for row in ledger.refunds() if row.status == "posted")
+    (told,) = ledger.for_reading().stories_of(of.refund_id)
+    for term in (told.order_number, of.erp_id, of.external_id):
+        assert term is not None
+        assert [one.event.refund_id for one in ledger.for_reading().stories_of(term)] == [
+            of.refund_id
+        ]
     ledger.close()
 
 

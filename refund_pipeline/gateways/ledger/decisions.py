@@ -55,6 +55,7 @@ def _payment(row: PaymentRow) -> dict[str, object]:
         "reason": reason,
         "detail": detail,
         "order_record": write_order(row.order),
+        "order_number": row.order.order_number if row.order else None,
         "payment_lines": lines,
         "refund_record": write_facts(row.facts),
         "not_ours": row.facts is not None

@@ -106,7 +106,11 @@ class Story:
 
 
 def find(connection: Connection, term: str) -> list[str]:
-    """Return the ids of the refunds with this id, order, order number, external id or ERP id."""
+    """Return the ids of the refunds with this id, order, order number, external id or ERP id.
+
+    All rows are looked through only for what no index shows: one of several ERP ids, the number of
+    an order that an older version of this program has read, what does not exist.
+    """
     text = term.strip()
     if not text:
         return []
@@ -130,8 +134,14 @@ def _by_index(connection: Connection, text: str) -> Iterator[str]:
         (_EVENT.refund_id, _EVENT.refund_id),
         (_EVENT.order_id, _EVENT.refund_id),
         (_BUILT.external_id, _BUILT.refund_id),
+        (_POSTING.external_id, _POSTING.refund_id),
     ):
         yield from connection.scalars(sa.select(found).where(column.in_(sorted(ids))))
+    for column, found in (
+        (_ORDER.order_number, _ORDER.refund_id),
+        (_POSTING.erp_id, _POSTING.refund_id),
+    ):
+        yield from connection.scalars(sa.select(found).where(column == text))
 
 
 def _by_looking_through(connection: Connection, text: str) -> Iterator[str]:
@@ -140,10 +150,6 @@ def _by_looking_through(connection: Connection, text: str) -> Iterator[str]:
     for row in connection.execute(sa.select(_POSTING.refund_id, _POSTING.erp_id).where(several)):
         if text in row.erp_id.split(", "):
             yield row.refund_id
-    ids = sorted({text.lower(), _PART.sub("", text.lower())})
-    yield from connection.scalars(
-        sa.select(_POSTING.refund_id).where(_POSTING.external_id.in_(ids))
-    )
     written = f'"order_number":{json.dumps(text, ensure_ascii=False)}'
     of_order = _ORDER.order_record.contains(written, autoescape=True)
     statement = sa.select(_ORDER.refund_id, _ORDER.order_record).where(of_order)

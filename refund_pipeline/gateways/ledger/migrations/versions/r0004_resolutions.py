@@ -1,4 +1,6 @@
-"""What a person decided beyond yes: which tender, why a line was released, and a skip by hand.
+"""What a person decided, and what a refund is looked for by.
+
+Decisions beyond yes: which tender, why a line was released, and a skip by hand.
 
 A skip also fills `refund_event.conflict`, which keeps the steps of older versions away too; they
 show such a refund as held.
@@ -36,6 +38,7 @@ def upgrade() -> None:
     op.add_column("resolution", sa.Column("tenders", sa.Text()))
     op.add_column("rejected_line", sa.Column("released_note", sa.Text()))
     op.add_column("refund_event", sa.Column("by_hand_at", UtcTime()))
+    _add_what_is_looked_for()
     view = _VIEW
     for before, after in _CHANGES.items():
         view = view.replace(before, after)
@@ -44,3 +47,21 @@ def upgrade() -> None:
     else:
         op.execute("DROP VIEW refund_status")
         op.execute(view)
+
+
+def _add_what_is_looked_for() -> None:
+    """Find an order number, an ERP id and the external id once sent without reading every row."""
+    op.add_column("order_payment", sa.Column("order_number", sa.Text()))
+    is_postgresql = op.get_bind().dialect.name == "postgresql"
+    number = (
+        "CAST(order_record AS json) ->> 'order_number'"
+        if is_postgresql
+        else "json_extract(order_record, '$.order_number')"
+    )
+    op.execute(f"UPDATE order_payment SET order_number = {number}")  # noqa: S608  (our own words)
+    for table, column in (
+        ("order_payment", "order_number"),
+        ("erp_posting", "erp_id"),
+        ("erp_posting", "external_id"),
+    ):
+        op.create_index(f"ix_{table}_{column}", table, [column])
