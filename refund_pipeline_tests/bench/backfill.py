@@ -22,7 +22,6 @@ def backfill(settings: Settings) -> Result:
     """Run the same days in each way, one run after the other, each against a sandbox of its own."""
     days = settings.pick(full=91, quick=14, tiny=2)
     ranges = settings.pick(full=(1, 7, 30, 91), quick=(1, 7, 14), tiny=(2,))
-    here = settings.size == "tiny"
     rows: list[tuple[object, ...]] = []
     per_day = 0.0
     for length in ranges:
@@ -42,7 +41,7 @@ def backfill(settings: Settings) -> Result:
             for several in runs:
                 run: Callable[..., object] = run_day if length == 1 else run_range
                 which = several[0] if length == 1 else several
-                measured(run, environment, place / "home", which, here=here)
+                measured(run, environment, place / "home", which)
             took = time.monotonic() - started
             records, refunds = world.records()
         assert refunds == days * _PER_DAY

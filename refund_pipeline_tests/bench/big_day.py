@@ -23,7 +23,6 @@ def big_day(settings: Settings) -> Result:
     """Run the day, then run it again with nothing to do; each run is a process of its own."""
     number = settings.pick(full=100_000, quick=2_000, tiny=3)
     files = settings.pick(full=288, quick=24, tiny=2)
-    here = settings.size == "tiny"
     day = utc_now().date() - timedelta(days=1)
     home = settings.place / "home"
     with other_world(settings.seed, settings.place) as world:
@@ -34,9 +33,9 @@ def big_day(settings: Settings) -> Result:
         }
         world.land(day, number, files=files)
         world.read_meter()
-        first, _, peak = measured(run_day, environment, home, day, here=here)
+        first, _, peak = measured(run_day, environment, home, day)
         meter, records = world.read_meter(), world.records()
-        again, _, peak_again = measured(run_day, environment, home, day, here=here)
+        again, _, peak_again = measured(run_day, environment, home, day)
         assert records == world.records() == (number, number)
         idle = world.read_meter()
         done = settings.pick(full=100_000, quick=100_000, tiny=10)
@@ -44,7 +43,7 @@ def big_day(settings: Settings) -> Result:
         new_ledger(ledger_file).close()
         grow(ledger_file, begin=0, end=done, per_day=done)
         filled = {**environment, "REFUNDS_LEDGER_URL": f"sqlite:///{ledger_file}"}
-        rerun, _, peak_rerun = measured(run_day, filled, home, LAST_DAY, here=here)
+        rerun, _, peak_rerun = measured(run_day, filled, home, LAST_DAY)
         assert not world.read_meter().erp_requests
     rows = (
         _row(f"{count(number)} refunds", first, peak, meter.erp_requests),

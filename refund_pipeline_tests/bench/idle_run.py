@@ -25,7 +25,6 @@ _HEADINGS = (
 def idle_run(settings: Settings) -> Result:
     """Run both in turns, each in a process of its own, and compare medians."""
     number, rounds = settings.pick(full=(200, 7), quick=(50, 3), tiny=(2, 1))
-    here = settings.size == "tiny"
     day = utc_now().date() - timedelta(days=1)
     jobs: dict[str, Callable[..., JobRun]] = {"empty": run_empty, "sync_refunds": run_day}
     runs: dict[str, list[JobRun]] = {name: [] for name in jobs}
@@ -35,10 +34,10 @@ def idle_run(settings: Settings) -> Result:
             "REFUNDS_LEDGER_URL": f"sqlite:///{settings.place / 'ledger.db'}",
         }
         world.land(day, number, files=min(number, 24))
-        measured(run_day, environment, settings.place / "sync_refunds", day, here=here)
+        measured(run_day, environment, settings.place / "sync_refunds", day)
         for _ in range(rounds):
             for name, run in jobs.items():
-                found, _, _ = measured(run, environment, settings.place / name, day, here=here)
+                found, _, _ = measured(run, environment, settings.place / name, day)
                 runs[name].append(found)
         assert world.records() == (number, number)
     empty = _medians(runs["empty"])
