@@ -476,7 +476,7 @@ def test_an_answer_that_is_cut_off_is_no_answer_although_the_request_was_sent(ht
 
 
 def test_a_body_that_only_drips_in_ends_at_the_deadline():
-    client = Http("NetSuite", read_seconds=0.15)
+    client = Http("NetSuite", read_seconds=0.5)
     listener = socket.create_server(("127.0.0.1", 0))
     stop = threading.Event()
 
