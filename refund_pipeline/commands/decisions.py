@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING
 
 import click
 
@@ -124,18 +125,15 @@ def _places(clock: "Time | None") -> "Iterator[Places]":
 
         time = environment.clock(clock)
         with environment.ledger(time) as ledger, ExitStack() as opened:
-            loaded: dict[str, Any] = {}
 
+            @cache
             def mapping() -> "Mapping":
-                if "mapping" not in loaded:
-                    loaded["mapping"] = environment.mapping().mapping
-                return loaded["mapping"]  # type: ignore[no-any-return]
+                return environment.mapping().mapping
 
+            @cache
             def erp() -> "NetSuite":
-                if "erp" not in loaded:
-                    fields = mapping().custom_body_fields
-                    loaded["erp"] = opened.enter_context(environment.netsuite(fields))
-                return loaded["erp"]  # type: ignore[no-any-return]
+                fields = mapping().custom_body_fields
+                return opened.enter_context(environment.netsuite(fields))
 
             yield Places(ledger, mapping, erp, time.now)
 

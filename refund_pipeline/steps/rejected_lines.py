@@ -86,14 +86,14 @@ def release(
 def sentence(became: Mapping[LineId, ReleasedAs]) -> str:
     """Say what was done."""
     counts = Counter(became.values())
-    parts = {
+    parts: Mapping[ReleasedAs, str] = {
         "refund": "{} are refunds now",
         "duplicate": "{} are refunds that were known",
         "other": "{} are events of other kinds",
         "conflict": "{} contradict a known refund, which is held",
         "rejected": "{} were let go as they are",
     }
-    told = [text.format(counts[name]) for name, text in parts.items() if counts[name]]  # type: ignore[index]
+    told = [text.format(counts[name]) for name, text in parts.items() if counts[name]]
     return "; ".join(told) or "nothing was released"
 
 

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from refund_pipeline.domain.statuses import STANDINGS
@@ -43,11 +43,9 @@ def _per_day(report: Report, table: "pd.DataFrame", what: str, unit: str) -> byt
     days = [report.first + timedelta(days=n) for n in range((report.last - report.first).days + 1)]
     floor = [0.0] * len(days)
     for standing in STANDINGS:
-        sums: dict[date, float] = {}
-        for day, value in zip(table["landing_day"], table[f"{standing}_{what}"], strict=True):
-            # A bar's height in pixels is no amount: the only place where one becomes a float.
-            sums[day] = sums.get(day, 0.0) + float(value)
-        heights = [sums.get(day, 0.0) for day in days]
+        sums = table.groupby("landing_day")[f"{standing}_{what}"].sum()
+        # A bar's height in pixels is no amount: an exact sum becomes a float here and nowhere else.
+        heights = [float(sums.get(day, 0)) for day in days]
         axes.bar(range(len(days)), heights, bottom=floor, color=COLOURS[standing], label=standing)
         floor = [low + height for low, height in zip(floor, heights, strict=True)]
     step = max(1, -(-len(days) // _DATES_SHOWN))
