@@ -8,6 +8,7 @@ import http.client
 import io
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -36,6 +37,20 @@ def new_session(*, connections: int) -> requests.Session:
 
 
 class _Session(requests.Session):
+    def __init__(self) -> None:
+        super().__init__()
+        self._of_host: dict[tuple[str, str], Any] = {}
+
+    def merge_environment_settings(self, url: Any, *settings: Any) -> Any:
+        """Ask the environment for a host's proxies once, not with every request.
+
+        All requests of this session have the same settings of their own.
+        """
+        host = urlsplit(url)[:2]
+        if host not in self._of_host:
+            self._of_host[host] = super().merge_environment_settings(url, *settings)
+        return self._of_host[host]
+
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Find none: requests would read the whole body to prepare a request nobody sends."""
 

@@ -36,7 +36,7 @@ class Pace:
         finally:
             with self._changed:
                 self._in_flight -= 1
-                self._changed.notify_all()
+                self._changed.notify()
 
     def busy(self) -> None:
         """Halve the number of slots: the ERP took a request for one too many."""
@@ -51,4 +51,4 @@ class Pace:
             if self._accepted_in_a_row >= _GROWS_AFTER and self._allowed < self._most:
                 self._allowed += 1
                 self._accepted_in_a_row = 0
-                self._changed.notify_all()
+                self._changed.notify()

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -39,6 +40,8 @@ _UNCLEAR_IN_A_ROW = 5
 """So many writes in a row without a clear answer are an outage, not bad luck."""
 _BUSY_TRIES = 6
 _SETTLE_PAUSE = 2.0
+_AHEAD = 5
+"""For so many slots there is one refund more under way, so that no slot waits for the ledger."""
 _WRITE_SECONDS = 10.0
 """So long a write may be under way that another run began: NetSuite's p99 is 8 s."""
 _LEFT = "left to another run"
@@ -114,6 +117,7 @@ class _Batch:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._unclear_in_a_row = 0
+        self._is_down = False
         self._to_settle: list[Task] = []
         self._started = self._last_progress = time.monotonic()
 
@@ -143,7 +147,7 @@ class _Batch:
 
     def _write(self, tasks: Sequence[Task]) -> None:
         queue = iter(tasks)
-        workers = min(self._concurrency, len(tasks))
+        workers = min(self._concurrency + self._concurrency // _AHEAD, len(tasks))
         with ThreadPoolExecutor(max_workers=workers or 1) as pool:
             running = [pool.submit(self._worker, queue) for _ in range(workers)]
         for worker in running:
@@ -155,11 +159,17 @@ class _Batch:
                 task = next(queue, None)
             if task is None:
                 return
-            try:
+            with self._ending_the_batch():
                 self._post(task)
-            except BaseException:
-                self._stop.set()
-                raise
+
+    @contextmanager
+    def _ending_the_batch(self) -> Iterator[None]:
+        """Let a failure stop all workers."""
+        try:
+            yield
+        except BaseException:
+            self._stop.set()
+            raise
 
     def _post(self, task: Task) -> None:
         if not self._book.begin(task):
@@ -180,14 +190,14 @@ class _Batch:
                 self._not_posted(task, outcome)
                 return
             task.there[record.external_id] = outcome.erp_id
-            self._notice_outage(outcome)
         self._book.posted(task)
         self._count("posted")
 
     def _not_posted(self, task: Task, outcome: Refused | Uncertain | Busy) -> None:
         match outcome:
             case Busy():
-                self._book.retry_later(task, "the ERP stayed busy")
+                ended = self._stop.is_set()
+                self._book.retry_later(task, "the batch ended" if ended else "the ERP stayed busy")
                 self._count("busy")
             case Refused() | Uncertain():
                 task.outcome = outcome
@@ -197,15 +207,21 @@ class _Batch:
                     self._to_settle.append(task)
             case _:
                 assert_never(outcome)
-        self._notice_outage(outcome)
+        if self._is_down:
+            raise Unavailable(
+                f"the ERP gave no clear answer to {_UNCLEAR_IN_A_ROW} writes in a row; the batch "
+                "stops here and goes on by itself later"
+            )
 
     def _attempt(self, task: Task, record: RefundTransaction) -> PostOutcome | None:
         """Write one record; None, and nothing was written, if the refund is another run's since."""
         for tries in range(1, _BUSY_TRIES + 1):
-            with self._pace.slot():
+            with self._pace.slot(), self._ending_the_batch():
+                if self._stop.is_set():
+                    return Busy()
                 if not self._book.confirm(task):
                     return None
-                outcome = self._erp.post(record)
+                outcome = self._send(record)
             if not isinstance(outcome, Busy):
                 self._pace.accepted()
                 break
@@ -216,16 +232,16 @@ class _Batch:
             self._around.sleep(max(growing, outcome.retry_after or 0.0))
         return outcome
 
-    def _notice_outage(self, outcome: PostOutcome) -> None:
+    def _send(self, record: RefundTransaction) -> PostOutcome:
+        """Write one record; an outage stops the others before the slot is theirs."""
+        outcome = self._erp.post(record)
         with self._lock:
             clear = not isinstance(outcome, Uncertain)
             self._unclear_in_a_row = 0 if clear else self._unclear_in_a_row + 1
-            down = self._unclear_in_a_row >= _UNCLEAR_IN_A_ROW
-        if down:
-            raise Unavailable(
-                f"the ERP gave no clear answer to {_UNCLEAR_IN_A_ROW} writes in a row; the batch "
-                "stops here and goes on by itself later"
-            )
+            if self._unclear_in_a_row >= _UNCLEAR_IN_A_ROW:
+                self._is_down = True
+                self._stop.set()
+        return outcome
 
     # --- settling
 

@@ -368,16 +368,30 @@ def test_the_ledger_does_not_load_alembic_when_the_schema_is_new_enough(
 
 
 def test_settled_refunds_leave_the_index_of_open_ones_and_come_back(ledger: Ledger) -> None:
-    def unsettled() -> bool | None:
+    def marks() -> tuple[bool, bool]:
+        columns = refund_event.c.unsettled, refund_event.c.is_posted
         with ledger._database.read() as connection:
-            return connection.scalar(sa.select(refund_event.c.unsettled))
+            return tuple(connection.execute(sa.select(*columns)).one())
 
     land(ledger, EVENT)
     pay(ledger, EVENT)
-    assert unsettled() is True
+    assert marks() == (True, False)
     RETURNED(ledger)
-    assert unsettled() is False
+    assert marks() == (False, False)
     TENDER_MISSING(ledger)
-    assert unsettled() is True
+    assert marks() == (True, False)
     POSTED(ledger)
-    assert unsettled() is False
+    assert marks() == (False, True)
+
+
+def test_what_a_version_without_the_mark_posted_counts_and_is_no_work(ledger: Ledger) -> None:
+    land(ledger, EVENT)
+    pay(ledger, EVENT)
+    TENDER_MISSING(ledger)
+    POSTED(ledger)
+    told = ledger.status_totals(DAY), ledger.status_totals()
+    with ledger._database.write() as connection:
+        connection.execute(sa.update(refund_event).values(is_posted=False))
+    assert (ledger.status_totals(DAY), ledger.status_totals()) == told
+    assert ledger.ids_to_pay(DAY) == ledger.ids_to_post(DAY) == []
+    assert ledger.amounts_to_build(DAY) == []

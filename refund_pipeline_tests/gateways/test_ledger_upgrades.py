@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from refund_pipeline.gateways.ledger import database, story
 from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline.gateways.ledger.rows import HistoryEntry
-from refund_pipeline.gateways.ledger.tables import metadata
+from refund_pipeline.gateways.ledger.tables import metadata, refund_event
 from refund_pipeline_tests.fakes import DAY, event, record_of, refund_id, sales_of, transaction
 from refund_pipeline_tests.steps.lived_in import (
     AWAITING_ORIGIN,
@@ -163,3 +163,13 @@ def test_what_the_older_version_left_open_is_done_and_nothing_twice(
 def assert_only_added(before: dict[int, list[HistoryEntry]], ledger: Ledger) -> None:
     for number, entries in before.items():
         assert ledger.history(refund_id(number))[: len(entries)] == entries
+
+
+def test_what_the_older_version_posted_is_marked_as_posted(older: str, around: Surrounding) -> None:
+    ledger = Ledger(older, clock=around.clock.now, run_id="this-version")
+    with ledger._database.read() as connection:
+        marked = connection.scalars(
+            sa.select(refund_event.c.refund_id).where(refund_event.c.is_posted)
+        )
+        assert set(marked) == {row.refund_id for row in ledger.refunds(statuses=["posted"])}
+    ledger.close()

@@ -258,6 +258,37 @@ def test_a_systemic_failure_of_one_worker_stops_the_others(tmp_path, clock) -> N
     assert erp.posts < 20, "the other worker may be under way, and goes no further"
 
 
+def test_a_refund_that_waits_for_its_slot_is_not_sent_after_a_failure(
+    tmp_path, clock, monkeypatch
+) -> None:
+    ledger, erp = ready_ledger(tmp_path, 20, clock), FakeErp()
+    begin, write = ledger.begin_posting, erp.post
+    begun, first, failed = threading.Semaphore(0), threading.Lock(), threading.Event()
+
+    def counted(*args, **kwargs):
+        try:
+            return begin(*args, **kwargs)
+        finally:
+            begun.release()
+
+    def fail_once_a_sixth_is_begun(item):
+        if first.acquire(blocking=False):
+            for _ in range(6):
+                assert begun.acquire(timeout=10), "one more than there are slots"
+            failed.set()
+            raise Misconfigured("refused")
+        failed.wait(10)
+        return write(item)
+
+    monkeypatch.setattr(ledger, "begin_posting", counted)
+    erp.post = fail_once_a_sixth_is_begun
+    with pytest.raises(Misconfigured):
+        post(ledger, erp, clock, concurrency=5)
+    assert erp.posts == 4
+    tried = [row for row in ledger.refunds(statuses=["ready"]) if row.reason == "erp_unavailable"]
+    assert sorted(row.detail for row in tried) == ["refused", "the batch ended"]
+
+
 def test_an_outage_is_noticed_after_a_few_unclear_answers(tmp_path, clock) -> None:
     ledger, erp = ready_ledger(tmp_path, 20, clock), FakeErp(["lost"] * 20)
     with pytest.raises(Unavailable, match="in a row"):

@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from refund_pipeline.domain.errors import Misconfigured, Unavailable
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision. When the database is as new, Alembic is not even imported."""
 _BATCH = 500
 _BUSY_TIMEOUT_MS = 30_000
@@ -90,8 +90,12 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """Open a transaction that may write; raises what `read` raises."""
         with self._translated():
-            engine = self._open().execution_options(**{_WRITES: True})
-            with self._writing, engine.begin() as connection:
+            engine = self._open()
+            with (
+                self._writing,
+                engine.connect() as connection,
+                connection.execution_options(**{_WRITES: True}).begin(),
+            ):
                 yield connection
 
     def _open(self) -> Engine:

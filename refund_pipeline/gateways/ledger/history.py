@@ -1,7 +1,8 @@
 """History: whatever a write does to a refund's status or reason is appended here.
 
 One place for all writers: read the view before and after, within the writer's transaction. Also
-keeps `refund_event.unsettled`, by which open refunds are found. Decides nothing itself.
+keeps `refund_event.unsettled` and `is_posted`, by which open refunds are found. Decides nothing
+itself.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -14,11 +15,19 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from refund_pipeline.domain.statuses import SETTLED
-from refund_pipeline.gateways.ledger.database import batches, fetch
+from refund_pipeline.gateways.ledger.database import batches
 from refund_pipeline.gateways.ledger.rows import HistoryEntry
 from refund_pipeline.gateways.ledger.status_lines import StatusChange
 from refund_pipeline.gateways.ledger.tables import refund_event, refund_history, refund_status
 
+_STANDING = sa.select(
+    refund_status.c.refund_id,
+    *(refund_status.c[name] for name in ("status", "reason", "detail", "order_id", "landing_day")),
+).where(refund_status.c.refund_id.in_(sa.bindparam("ids", expanding=True)))
+_APPEND = sa.insert(refund_history)
+_KEEP_MARKS = sa.update(refund_event).where(
+    refund_event.c.refund_id.in_(sa.bindparam("ids", expanding=True))
+)
 _NOTHING_TOLD: Mapping[str, str] = MappingProxyType({})
 
 
@@ -67,7 +76,7 @@ def tracked(
     if not changed:
         return
     writing.connection.execute(
-        sa.insert(refund_history),
+        _APPEND,
         [
             {
                 "refund_id": refund_id,
@@ -94,7 +103,7 @@ def tracked(
         )
         for refund_id, standing in changed.items()
     )
-    _keep_unsettled(writing.connection, before, changed)
+    _keep_marks(writing.connection, before, changed)
 
 
 def _lock(connection: Connection, ids: list[str]) -> None:
@@ -112,35 +121,31 @@ def _lock(connection: Connection, ids: list[str]) -> None:
 
 
 def _standings(connection: Connection, ids: list[str]) -> dict[str, _Standing]:
-    view = refund_status.c
-    columns = (view.status, view.reason, view.detail, view.order_id, view.landing_day)
-    statement = sa.select(view.refund_id, *columns)
     return {
         refund_id: _Standing(*standing)
-        for refund_id, *standing in fetch(connection, statement, view.refund_id, ids)
+        for batch in batches(ids)
+        for refund_id, *standing in connection.execute(_STANDING, {"ids": batch})
     }
 
 
-def _keep_unsettled(
+def _keep_marks(
     connection: Connection, before: dict[str, _Standing], changed: dict[str, _Standing]
 ) -> None:
-    for unsettled in (True, False):
-        moved = [
-            refund_id
-            for refund_id, standing in changed.items()
-            if (standing.status not in SETTLED) is unsettled
-            and _was_unsettled(before.get(refund_id)) is not unsettled
-        ]
-        for batch in batches(moved):
-            connection.execute(
-                sa.update(refund_event)
-                .where(refund_event.c.refund_id.in_(batch))
-                .values(unsettled=unsettled)
-            )
+    moved: dict[tuple[bool, bool], list[str]] = {}
+    for refund_id, standing in changed.items():
+        if _marks(standing) != _marks(before.get(refund_id)):
+            moved.setdefault(_marks(standing), []).append(refund_id)
+    for (unsettled, is_posted), refund_ids in moved.items():
+        for batch in batches(refund_ids):
+            marks = {"unsettled": unsettled, "is_posted": is_posted}
+            connection.execute(_KEEP_MARKS, {"ids": batch, **marks})
 
 
-def _was_unsettled(standing: _Standing | None) -> bool:
-    return standing is None or standing.status not in SETTLED  # rows are inserted unsettled
+def _marks(standing: _Standing | None) -> tuple[bool, bool]:
+    """Return whether a refund is unsettled, as rows are inserted, and whether it is posted."""
+    if standing is None:
+        return True, False
+    return standing.status not in SETTLED, standing.status == "posted"
 
 
 def entries(connection: Connection, refund_id: str) -> list[HistoryEntry]:

@@ -24,6 +24,32 @@ from refund_pipeline.gateways.ledger.tables import (
     unknown_record,
 )
 
+
+def _of_refund(*columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """Select from what is known of one refund; made once, since every write asks."""
+    own_id = refund_event.c.refund_id
+    source = refund_event.outerjoin(
+        refund_transaction, refund_transaction.c.refund_id == own_id
+    ).outerjoin(erp_posting, erp_posting.c.refund_id == own_id)
+    return sa.select(*columns).select_from(source).where(own_id == sa.bindparam("of_refund"))
+
+
+_INTENT = (sa.func.coalesce(erp_posting.c.attempts, 0).label("made"), erp_posting.c.intended_at)
+_TO_BEGIN = _of_refund(
+    refund_event.c.conflict,
+    refund_transaction.c.state.label("built"),
+    refund_transaction.c.record,
+    erp_posting.c.state.label("posting"),
+    *_INTENT,
+)
+_TO_FINISH = _of_refund(
+    refund_transaction.c.external_id,
+    refund_transaction.c.fingerprint,
+    erp_posting.c.state,
+    *_INTENT,
+)
+_INSERT = sa.insert(erp_posting)
+_CHANGE = sa.update(erp_posting).where(erp_posting.c.refund_id == sa.bindparam("of_refund"))
 _VERIFIED = erp_posting.c.verified_at.is_not(None) & erp_posting.c.difference.is_(None)
 
 
@@ -34,17 +60,7 @@ def begin(
 
     With `again` the intent `seen` is ours and is confirmed: a later moment, the same attempt.
     """
-    event, built, posting = refund_event.c, refund_transaction.c, erp_posting.c
-    found = _one(
-        writing.connection,
-        transaction.refund_id,
-        event.conflict,
-        built.state.label("built"),
-        built.record,
-        posting.state.label("posting"),
-        sa.func.coalesce(posting.attempts, 0).label("made"),
-        posting.intended_at,
-    )
+    found = _one(writing.connection, _TO_BEGIN, transaction.refund_id)
     if (
         found is None
         or found.conflict is not None
@@ -91,16 +107,7 @@ def finish(
     Less than posted is not written once another run has begun since `seen`: what that one comes to
     is later, and its write is not undone by what happened to ours.
     """
-    built, posting = refund_transaction.c, erp_posting.c
-    found = _one(
-        writing.connection,
-        refund_id,
-        built.external_id,
-        built.fingerprint,
-        posting.state,
-        sa.func.coalesce(posting.attempts, 0).label("made"),
-        posting.intended_at,
-    )
+    found = _one(writing.connection, _TO_FINISH, refund_id)
     if found is None:
         raise LookupError(f"refund {refund_id} is not in the ledger")
     overtaken = seen is not None and seen != Intent(found.made, found.intended_at)
@@ -130,10 +137,9 @@ def finish(
 def _put(connection: Connection, row: dict[str, object], *, exists: bool) -> None:
     """Insert or update; unlike an upsert, which compiles each time, both are compiled once."""
     if exists:
-        changed = sa.update(erp_posting).where(erp_posting.c.refund_id == row["refund_id"])
-        connection.execute(changed.values(row))
+        connection.execute(_CHANGE, {**row, "of_refund": row["refund_id"]})
     else:
-        connection.execute(sa.insert(erp_posting).values(row))
+        connection.execute(_INSERT, row)
 
 
 def reason_for(state: PostingEnd, reason: str | None, erp_id: str | None) -> str | None:
@@ -148,15 +154,8 @@ def reason_for(state: PostingEnd, reason: str | None, erp_id: str | None) -> str
     return known_reason(reason or default)
 
 
-def _one(
-    connection: Connection, refund_id: str, *columns: sa.ColumnElement[Any]
-) -> sa.Row[Any] | None:
-    own_id = refund_event.c.refund_id
-    source = refund_event.outerjoin(
-        refund_transaction, refund_transaction.c.refund_id == own_id
-    ).outerjoin(erp_posting, erp_posting.c.refund_id == own_id)
-    statement = sa.select(*columns).select_from(source).where(own_id == refund_id)
-    return connection.execute(statement).one_or_none()
+def _one(connection: Connection, statement: sa.Select[Any], refund_id: str) -> sa.Row[Any] | None:
+    return connection.execute(statement, {"of_refund": refund_id}).one_or_none()
 
 
 def ids_to_verify(connection: Connection, day: date, *, everything: bool) -> list[str]:

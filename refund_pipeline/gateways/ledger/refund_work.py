@@ -204,7 +204,7 @@ def built_with(
 
 
 def _refunds(day: date, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    """Select from the day's refunds that are not in conflict, with all that is known of them."""
+    """Select from the day's refunds that are not posted nor in conflict, with all that is known."""
     joined = refund_event
     source: sa.FromClause = joined
     for table in (order_payment, refund_transaction, erp_posting):
@@ -212,7 +212,7 @@ def _refunds(day: date, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
     return (
         sa.select(*columns, joined.c.source_key, joined.c.source_line)
         .select_from(source)
-        .where(joined.c.landing_day == day, joined.c.conflict.is_(None))
+        .where(joined.c.landing_day == day, ~joined.c.is_posted, joined.c.conflict.is_(None))
     )
 
 

@@ -139,6 +139,8 @@ refund_event = sa.Table(
     # Kept by `history.tracked` from the view: neither posted nor skipped. Finds the few open
     # refunds among millions.
     sa.Column("unsettled", sa.Boolean, nullable=False),
+    # Only true if the posting is, and where an older version wrote that, false all the same.
+    sa.Column("is_posted", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.ForeignKeyConstraint(["source_key", "source_etag"], ["landed_file.key", "landed_file.etag"]),
     sa.Index(None, "landing_day", "source_key", "source_line"),
     sa.Index(None, "order_id"),
@@ -147,6 +149,12 @@ refund_event = sa.Table(
         "landing_day",
         sqlite_where=sa.text("unsettled = 1"),
         postgresql_where=sa.text("unsettled"),
+    ),
+    sa.Index(
+        "ix_refund_event_unposted",
+        "landing_day",
+        sqlite_where=sa.text("is_posted = 0"),
+        postgresql_where=sa.text("NOT is_posted"),
     ),
 )
 
