@@ -387,6 +387,32 @@ def test_a_netrc_file_does_not_replace_our_credentials(http, tmp_path, monkeypat
     assert server.seen[0].headers["authorization"] == f"Bearer {SECRET}"
 
 
+def test_each_host_has_the_proxy_the_environment_gives_it_and_is_asked_for_once(
+    http, monkeypatch, server
+):
+    asked = []
+    real = requests.sessions.get_environ_proxies
+    monkeypatch.setattr(
+        requests.sessions,
+        "get_environ_proxies",
+        lambda url, no_proxy=None: [asked.append(url), real(url, no_proxy)][1],
+    )
+    for name in ("HTTP_PROXY", "NO_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", server.url)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    server.say(json_reply({}))
+    for url in ("http://netsuite.invalid/a", f"{server.url}/b", "http://netsuite.invalid/c"):
+        http.send("GET", url)
+
+    assert [seen.headers["host"] for seen in server.seen] == [
+        "netsuite.invalid",
+        server.url.removeprefix("http://"),
+        "netsuite.invalid",
+    ]
+    assert len(asked) == 2
+
+
 def test_requests_of_many_threads_are_all_counted(http, server):
     server.say(json_reply({}))
     threads = [
