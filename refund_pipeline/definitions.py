@@ -4,6 +4,7 @@
 instead of patching.
 """
 
+import gc
 from datetime import date
 
 import dagster as dg
@@ -101,3 +102,6 @@ def _setting(value: object) -> object:
 
 
 defs = build_definitions()
+# What is imported by now stays. Without this, every full collection of a run looks through all of
+# Dagster again, 0.1 s each time.
+gc.freeze()

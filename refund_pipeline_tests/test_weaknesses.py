@@ -133,7 +133,7 @@ def run_day(
     fetch_payments(
         day,
         ledger=ledger,
-        newstore=newstore,
+        open_newstore=lambda: newstore,
         mapping=MAPPING,
         clock=clock.now,
         random_source=chance,

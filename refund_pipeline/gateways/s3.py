@@ -5,6 +5,7 @@ boto3 is imported inside functions only, so that a run that needs no S3 does not
 """
 
 import contextlib
+import ipaddress
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -55,7 +56,8 @@ def new_client(
     """Return an S3 client configured by the standard AWS variables and files.
 
     Timeouts are short, and botocore makes so many attempts of a request. Servers other than AWS get
-    path-style addresses, because `bucket.minio` or `bucket.localhost` seldom resolves.
+    path-style addresses, because `bucket.minio` or `bucket.localhost` seldom resolves; botocore
+    itself gives them to an IP address.
 
     Raises:
         Misconfigured: the endpoint is no URL, or plain http to another machine.
@@ -78,9 +80,17 @@ def new_client(
         raise Misconfigured(
             "AWS_ENDPOINT_URL must be an https:// URL (http:// is for loopback only)"
         )
-    if host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+    if host.endswith((".amazonaws.com", ".amazonaws.com.cn")) or _is_address(host):
         return client
     return boto3.client("s3", config=options.merge(Config(s3={"addressing_style": "path"})))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -124,7 +124,7 @@ def build_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefi
             fetched = fetch_payments(
                 day,
                 ledger=book,
-                newstore=newstore.open(),
+                open_newstore=newstore.open,
                 mapping=mapping.load().mapping,
                 clock=clock.now,
                 random_source=clock.random_source(),

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from refund_pipeline.domain.building import skip_reason
 from refund_pipeline.domain.mapping import Mapping as RefundMapping
@@ -16,8 +17,10 @@ from refund_pipeline.domain.payments import PaymentsAvailable
 from refund_pipeline.domain.retry_policy import next_attempt
 from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline.gateways.ledger.rows import PaymentRow, PaymentWork
-from refund_pipeline.steps.newstore_answers import Answer, PaymentSource, ask_newstore
 from refund_pipeline.steps.parts import parts
+
+if TYPE_CHECKING:
+    from refund_pipeline.steps.newstore_answers import Answer, PaymentSource
 
 _CHUNK = 500
 
@@ -37,7 +40,7 @@ def fetch_payments(
     day: date,
     *,
     ledger: Ledger,
-    newstore: PaymentSource,
+    open_newstore: "Callable[[], PaymentSource]",
     mapping: RefundMapping,
     clock: Callable[[], datetime],
     random_source: random.Random,
@@ -46,13 +49,21 @@ def fetch_payments(
 ) -> PaymentsFetched:
     """Read what NewStore knows of each unproven refund of `day`, and save it chunk by chunk.
 
+    NewStore is opened once there is something to ask.
+
     Raises:
         Unavailable, Misconfigured: NewStore or the ledger cannot be used; saved chunks stay saved.
     """
+    ids_to_pay = ledger.ids_to_pay(day, refund_ids=refund_ids, refresh=refresh)
+    if not ids_to_pay:
+        return PaymentsFetched(looked_at=0, results={}, requests=0, attribution=None)
+    from refund_pipeline.steps.newstore_answers import ask_newstore
+
+    newstore = open_newstore()
     before = newstore.requests_made
     looked_at = 0
     results: Counter[str] = Counter()
-    for ids in parts(ledger.ids_to_pay(day, refund_ids=refund_ids, refresh=refresh), _CHUNK):
+    for ids in parts(ids_to_pay, _CHUNK):
         chunk = [
             item
             for item in ledger.refunds_to_pay(day, refund_ids=ids, refresh=refresh)
@@ -84,7 +95,7 @@ def fetch_payments(
 
 
 def _row(
-    work: PaymentWork, answer: Answer, *, now: datetime, random_source: random.Random
+    work: PaymentWork, answer: "Answer", *, now: datetime, random_source: random.Random
 ) -> PaymentRow:
     attempts = work.attempts + 1
     return PaymentRow(

@@ -103,7 +103,7 @@ def _rerun(book: Ledger) -> None:
     day = LAST_DAY - timedelta(days=1) if len(keys.keys) > 1 else LAST_DAY
     read_landing_day(day, bucket=bucket, ledger=book, tenant=TENANT)
     common = {"ledger": book, "mapping": mapping, "clock": lambda: NOW, "random_source": chance}
-    fetch_payments(day, newstore=FakeNewStore(), **common)
+    fetch_payments(day, open_newstore=FakeNewStore, **common)
     build_transactions(day, erp=erp, mapping_version="v1", **common)
     around = Surroundings(lambda: NOW, time.sleep, chance, lambda _: None)
     post_refunds(day, ledger=book, erp=erp, concurrency=2, surroundings=around)

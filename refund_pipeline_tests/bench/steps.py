@@ -63,7 +63,7 @@ class Steps:
         return fetch_payments(
             day,
             ledger=self.ledger,
-            newstore=self.newstore,
+            open_newstore=lambda: self.newstore,
             mapping=self.mapping,
             clock=utc_now,
             random_source=self._chance,

@@ -165,7 +165,7 @@ class Host:
         }
         with contextlib.closing(erp):
             read_landing_day(day, bucket=self.bucket(), ledger=self.ledger, tenant="demo")
-            fetch_payments(day, newstore=newstore, **common)
+            fetch_payments(day, open_newstore=lambda: newstore, **common)
             build_transactions(day, erp=erp, mapping_version="v1", **common)
             around = Surroundings(self.now, self.true_time.sleep, chance, lambda _: None)
             post_refunds(day, ledger=self.ledger, erp=erp, concurrency=2, surroundings=around)

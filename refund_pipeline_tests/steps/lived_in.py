@@ -111,7 +111,7 @@ class Surrounding:
             "random_source": random.Random(1),
             "refund_ids": None if numbers is None else [refund_id(one) for one in numbers],
         }
-        fetch_payments(DAY, newstore=self.newstore, **common)
+        fetch_payments(DAY, open_newstore=lambda: self.newstore, **common)
         build_transactions(DAY, erp=self.erp, mapping_version="v1", **common)
 
     def post(self, ledger: Ledger, numbers: Iterable[int] | None = None) -> None:

@@ -235,7 +235,7 @@ class World:
         read_landing_day(day, bucket=bucket, ledger=ledger, tenant="demo")
         fetch_payments(
             day,
-            newstore=newstore,
+            open_newstore=lambda: newstore,
             mapping=MAPPINGS[self.mapping],
             random_source=chance,
             refund_ids=refund_ids,

@@ -148,7 +148,7 @@ def run(
     if newstore is None:
         source.show(event(1))
     common: dict[str, Any] = {"ledger": ledger, "clock": clock.now, "random_source": chance}
-    fetch_payments(DAY, newstore=source, mapping=mapping, refresh=refresh, **common)
+    fetch_payments(DAY, open_newstore=lambda: source, mapping=mapping, refresh=refresh, **common)
     build_transactions(DAY, erp=erp, mapping=mapping, mapping_version="v1", **common)
     around = Surroundings(clock.now, clock.sleep, chance, lambda _: None)
     post_refunds(DAY, ledger=ledger, erp=erp, concurrency=1, surroundings=around)

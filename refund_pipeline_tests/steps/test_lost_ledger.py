@@ -121,7 +121,7 @@ class World:
             other_events={},
             lines=len(self.events),
         )
-        fetch_payments(DAY, newstore=self.newstore, **common)
+        fetch_payments(DAY, open_newstore=lambda: self.newstore, **common)
         build_transactions(DAY, erp=self.erp, mapping_version="v1", **common)
         around = Surroundings(self.clock.now, self.clock.sleep, random.Random(1), lambda _: None)
         post_refunds(DAY, ledger=self.ledger, erp=self.erp, concurrency=1, surroundings=around)

@@ -86,7 +86,7 @@ def gone_through(place: Path, *, at_once: int | None, gate: int | None = None):
             "clock": clock.now,
             "random_source": chance,
         }
-        fetched = fetch_payments(DAY, newstore=newstore, **common)
+        fetched = fetch_payments(DAY, open_newstore=lambda: newstore, **common)
         build_transactions(DAY, erp=erp, mapping_version="v1", **common)
         erp.sales = {
             name: [replace(one, total=Decimal(13)) for one in sales[name]] for name in sales

@@ -42,7 +42,7 @@ def fetch(ledger, newstore, clock, *, mapping=MAPPING, **options) -> PaymentsFet
     return fetch_payments(
         DAY,
         ledger=ledger,
-        newstore=newstore,
+        open_newstore=lambda: newstore,
         mapping=mapping,
         clock=clock.now,
         random_source=random.Random(1),

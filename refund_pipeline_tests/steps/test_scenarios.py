@@ -88,7 +88,7 @@ class World:
         fetch_payments(
             day,
             ledger=ledger,
-            newstore=self.newstore,
+            open_newstore=lambda: self.newstore,
             mapping=MAPPING,
             clock=self.clock.now,
             random_source=chance,

@@ -61,7 +61,7 @@ def pay(ledger, newstore, clock, *, mapping=MAPPING) -> PaymentsFetched:
     return fetch_payments(
         DAY,
         ledger=ledger,
-        newstore=newstore,
+        open_newstore=lambda: newstore,
         mapping=mapping,
         clock=clock.now,
         random_source=random.Random(1),

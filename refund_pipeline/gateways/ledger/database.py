@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from refund_pipeline.domain.errors import Misconfigured, Unavailable
@@ -281,7 +280,10 @@ def upsert(connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, 
     """Insert rows, one per primary key, or replace the given columns of those that exist."""
     if not rows:
         return
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert
+    else:
+        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
     statement = insert(table)
     keys = list(table.primary_key)
     names = {column.name for column in keys}
