@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -181,7 +182,9 @@ class Receiver:
             await receive()
             return
         elsewhere = {"Location": "/elsewhere"}  # for a caller that follows redirects
-        response = Response("noted", status_code=self.answer(number), headers=elsewhere)
+        status = self.answer(number)
+        content = None if status == HTTPStatus.NO_CONTENT else "noted"
+        response = Response(content, status_code=status, headers=elsewhere)
         await response(scope, receive, send)
 
 
