@@ -25,7 +25,7 @@ dev: setup ## Sandbox and Dagster UI, until stopped with Ctrl-C
 	$(BIN)/refund-pipeline dev
 
 test: setup ## Run all tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore refund_pipeline_tests/system
+	$(BIN)/python -m pytest -n 3 --dist worksteal --ignore refund_pipeline_tests/system
 
 system: setup ## Try what is deployed: the UI in a real browser, every process (needs Debian's chromium)
 	$(BIN)/python -m pytest refund_pipeline_tests/system
