@@ -75,11 +75,12 @@ class Requests:
 def requests(a_day: float, deployment: Deployment) -> Requests:
     """Return the requests of a day; batches are as large as what lands between two runs."""
     runs = min(DAY / deployment.file_every, a_day)
-    look_ups = 3 * max(runs, a_day / 500)  # before, origins, verification: 500 ids each
+    # Lists of 200 ids: three a refund before its write, one of its sale, three to compare it.
+    look_ups = max(3 * runs, 7 * a_day / 200)
     documents = max(runs, a_day / 50)  # GraphQL: 50 orders in each
     return Requests(
         erp=a_day + look_ups,
-        newstore=a_day + documents,  # and one payment account each
+        newstore=2 * a_day + documents,  # a payment account and a refund resource each
         s3=DAY / deployment.tick + DAY / deployment.file_every + 2 * runs,
     )
 

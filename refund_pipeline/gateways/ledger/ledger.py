@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from refund_pipeline.domain.events import RefundEvent
 from refund_pipeline.domain.transactions import RefundTransaction
@@ -24,7 +25,6 @@ from refund_pipeline.gateways.ledger import (
 )
 from refund_pipeline.gateways.ledger.history import tracked
 from refund_pipeline.gateways.ledger.people import PeoplesLedger
-from refund_pipeline.gateways.ledger.reader import LedgerReader
 from refund_pipeline.gateways.ledger.rows import (
     AmountToBuild,
     FileCounts,
@@ -44,18 +44,25 @@ from refund_pipeline.gateways.ledger.rows import (
     TransactionRow,
     TransactionWork,
 )
-from refund_pipeline.gateways.ledger.watched import WatchedLedger
+
+if TYPE_CHECKING:
+    from refund_pipeline.gateways.ledger.reader import LedgerReader
+    from refund_pipeline.gateways.ledger.watched import WatchedLedger
 
 
 class Ledger(PeoplesLedger):
     """The ledger behind a SQLAlchemy URL; connects and migrates on first use. Thread-safe."""
 
-    def for_the_watch(self) -> WatchedLedger:
+    def for_the_watch(self) -> "WatchedLedger":
         """Return what the watch asks of this ledger, over the same connections."""
+        from refund_pipeline.gateways.ledger.watched import WatchedLedger  # no run needs it
+
         return WatchedLedger(self._database)
 
-    def for_reading(self) -> LedgerReader:
+    def for_reading(self) -> "LedgerReader":
         """Return what people and other systems read, over the same connections."""
+        from refund_pipeline.gateways.ledger.reader import LedgerReader  # no run needs it
+
         return LedgerReader(self._database)
 
     def prove_writable(self) -> str:
