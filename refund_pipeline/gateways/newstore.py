@@ -8,9 +8,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
 
 from refund_pipeline.domain.errors import Unavailable
 from refund_pipeline.domain.payments import Attribution, PaymentAccount, RefundFacts
@@ -29,6 +27,7 @@ from refund_pipeline.gateways.newstore_schema import (
     choose,
     fixed_choice,
 )
+from refund_pipeline.gateways.side_by_side import side_by_side
 
 __all__ = [
     "AccountFailed",
@@ -38,9 +37,6 @@ __all__ = [
     "OrderRead",
     "RefundFailed",
 ]
-
-Argument = TypeVar("Argument")
-Result = TypeVar("Result")
 
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 _OK = 200
@@ -136,7 +132,8 @@ class NewStore:
         ids = list(dict.fromkeys(account_ids))
         watch = OutageWatch(lambda: self._api.payment_account(_NOBODY))
         read = functools.partial(self._read_account, watch)
-        return dict(zip(ids, self._side_by_side(read, ids), strict=True))
+        found = side_by_side(read, ids, at_most=self._concurrency)
+        return dict(zip(ids, found, strict=True))
 
     def refund_facts(
         self, refunds: Sequence[tuple[str, str]]
@@ -151,7 +148,8 @@ class NewStore:
         """
         pairs = list(dict.fromkeys(refunds))
         watch = OutageWatch(lambda: self._api.refund(_NOBODY, _NOBODY))
-        facts = self._side_by_side(functools.partial(self._read_refund, watch), pairs)
+        read = functools.partial(self._read_refund, watch)
+        facts = side_by_side(read, pairs, at_most=self._concurrency)
         return {refund_id: fact for (_, refund_id), fact in zip(pairs, facts, strict=True)}
 
     def close(self) -> None:
@@ -172,10 +170,9 @@ class NewStore:
             self._ask_for_orders, tenant=self._tenant, selection=choice.selection
         )
         starts = range(0, len(ids), self._batch_size)
+        cut = [ids[start : start + self._batch_size] for start in starts]
         found: dict[str, OrderRead | OrderFailed] = {}
-        for part in self._side_by_side(
-            batches.read, [ids[start : start + self._batch_size] for start in starts]
-        ):
+        for part in side_by_side(batches.read, cut, at_most=self._concurrency):
             found.update(part)
         return found
 
@@ -206,16 +203,3 @@ class NewStore:
         if answer.status != _OK:
             return RefundFailed(f"NewStore answered {answer.status} for the refund")
         return read_refund(answer.document, refund_id=refund_id)
-
-    def _side_by_side(
-        self, read: Callable[[Argument], Result], arguments: Sequence[Argument]
-    ) -> list[Result]:
-        """Call `read` in threads; the first failure stops what has not started."""
-        workers = min(self._concurrency, len(arguments))
-        if workers <= 1:
-            return [read(argument) for argument in arguments]
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="newstore")
-        try:
-            return list(pool.map(read, arguments))
-        finally:
-            pool.shutdown(cancel_futures=True)

@@ -34,6 +34,7 @@ from refund_pipeline.domain.transactions import RefundTransaction
 from refund_pipeline.gateways.erp import Erp
 from refund_pipeline.gateways.ledger.ledger import Ledger
 from refund_pipeline.gateways.ledger.rows import PostingWork
+from refund_pipeline.gateways.side_by_side import side_by_side
 from refund_pipeline.steps.pace import Pace
 from refund_pipeline.steps.parts import parts
 from refund_pipeline.steps.posting_book import Book, Task
@@ -135,7 +136,7 @@ class _Batch:
         """
         tasks = [Task(item) for item in work]
         ids = [key for task in tasks for key in task.transaction.possible_ids]
-        existing = self._side_by_side(self._erp.find, ids)
+        existing = self._look_up_all(self._erp.find, ids)
         open_tasks = [task for task in tasks if not self._found(task, existing, "already posted")]
         if is_past:
             open_tasks = self._not_there_by_field(open_tasks)
@@ -286,7 +287,7 @@ class _Batch:
         found: dict[str, Sequence[ErpRecord]] = {}
         for field, refund_ids in by_field.items():
             look_up = functools.partial(self._erp.find_by_field, field)
-            found |= self._side_by_side(look_up, refund_ids)
+            found |= self._look_up_all(look_up, refund_ids)
         return [task for task in tasks if not self._is_one_of(found.get(task.refund_id, ()), task)]
 
     def _is_one_of(self, found: Sequence[ErpRecord], task: Task) -> bool:
@@ -327,15 +328,14 @@ class _Batch:
         self._count(result)
         return True
 
-    def _side_by_side(
+    def _look_up_all(
         self, look_up: Callable[[Sequence[str]], Mapping[str, Found]], keys: Sequence[str]
     ) -> dict[str, Found]:
-        """Look up many keys by as many requests at a time as there may be."""
-        found: dict[str, Found] = {}
-        with ThreadPoolExecutor(self._concurrency) as pool:
-            cuts = range(0, len(keys), _ASKED_AT_ONCE)
-            for part in pool.map(look_up, [keys[cut : cut + _ASKED_AT_ONCE] for cut in cuts]):
-                found.update(part)
+        """Look up many keys; once the first are answered, as many at a time as there may be."""
+        first, *others = list(parts(keys, _ASKED_AT_ONCE)) or [()]
+        found = dict(look_up(first))
+        for part in side_by_side(look_up, others, at_most=self._concurrency):
+            found.update(part)
         return found
 
     def _count(self, result: str) -> None:

@@ -75,7 +75,8 @@ def gone_through(place: Path, *, at_once: int | None, gate: int | None = None):
             patch.setattr(payments, "_CHUNK", at_once)
             for name in ("posting", "reconciliation"):
                 patch.setattr(
-                    f"refund_pipeline.steps.{name}.parts", lambda items: parts(items, at_once)
+                    f"refund_pipeline.steps.{name}.parts",
+                    lambda items, size=at_once: parts(items, size),
                 )
             patch.setattr(
                 transactions, "parts_by_order", lambda items: parts_by_order(items, at_once)

@@ -66,6 +66,34 @@ def test_every_ready_refund_is_posted_once_with_one_look_up_for_the_batch(tmp_pa
     assert summary.erp_requests == 26
 
 
+def test_many_are_looked_up_in_lists_the_erp_takes(tmp_path, clock) -> None:
+    ledger, erp = ready_ledger(tmp_path, 150, clock), FakeErp()
+    inner, sizes = erp.find, []
+
+    def counted(external_ids):
+        sizes.append(len(external_ids))
+        return inner(external_ids)
+
+    erp.find = counted
+    post(ledger, erp, clock)
+    assert (sum(sizes), max(sizes)) == (150 * 3, 200), "three ids each"
+    assert statuses(ledger) == {"posted": 150}
+
+
+def test_while_the_erp_is_down_only_the_first_list_is_asked_for(tmp_path, clock) -> None:
+    ledger, erp = ready_ledger(tmp_path, 150, clock), FakeErp()
+    asked = []
+
+    def down(external_ids):
+        asked.append(external_ids)
+        raise Unavailable("down")
+
+    erp.find = down
+    with pytest.raises(Unavailable):
+        post(ledger, erp, clock, concurrency=5)
+    assert len(asked) == 1
+
+
 def test_a_second_run_asks_the_erp_nothing(tmp_path, clock) -> None:
     ledger, erp = ready_ledger(tmp_path, 3, clock), FakeErp()
     post(ledger, erp, clock)
