@@ -23,22 +23,24 @@ _COLUMNS = tuple(refund_status.c[name] for name in RefundStatus.__slots__)
 
 def status_totals(connection: Connection, day: date | None) -> list[StatusTotal]:
     """Return count and exact sum per status, reason and currency."""
-    event, view = refund_event.c, refund_status.c
-    # The view joins four tables. Most refunds are posted, and told without it.
-    nothing = sa.null().label("reason")
-    of_posted = (sa.literal("posted").label("status"), nothing, event.currency, event.amount)
-    of_others = (view.status, view.reason, view.currency, view.amount)
-    posted = sa.select(*of_posted).where(event.is_posted)
-    others = _from_the_view(*of_others).where(~event.is_posted)
+    event, view, count = refund_event.c, refund_status.c, sa.func.count().label("refunds")
+    # The view joins four tables. Most refunds are posted, and told without it; both in one
+    # statement, so that none is missed or counted twice while it is being posted.
+    posted = sa.literal("posted").label("status"), sa.null().label("reason")
+    others = view.status, view.reason, event.currency, event.amount
+    counted = [
+        sa.select(*posted, event.currency, event.amount, count)
+        .where(event.is_posted)
+        .group_by(event.currency, event.amount),
+        _from_the_view(*others, count).where(~event.is_posted).group_by(*others),
+    ]
+    if day is not None:
+        counted = [one.where(event.landing_day == day) for one in counted]
     totals: dict[tuple[str, str | None, str], tuple[int, Decimal]] = {}
-    for statement, groups in ((posted, (event.currency, event.amount)), (others, of_others)):
-        counted = statement.add_columns(sa.func.count().label("refunds")).group_by(*groups)
-        if day is not None:
-            counted = counted.where(event.landing_day == day)
-        for row in connection.execute(counted):  # summed here: SQLite's SUM is a float
-            key = (row.status, row.reason, row.currency)
-            count, amount = totals.get(key, (0, Decimal(0)))
-            totals[key] = (count + row.refunds, amount + row.amount * row.refunds)
+    for row in connection.execute(sa.union_all(*counted)):  # summed here: SQLite's SUM is a float
+        key = (row.status, row.reason, row.currency)
+        refunds, amount = totals.get(key, (0, Decimal(0)))
+        totals[key] = (refunds + row.refunds, amount + row.amount * row.refunds)
     ordered = sorted(totals, key=lambda key: (key[0], key[1] or "", key[2]))
     return [StatusTotal(*key, *totals[key]) for key in ordered]
 
