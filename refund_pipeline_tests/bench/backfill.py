@@ -28,12 +28,13 @@ def backfill(settings: Settings) -> Result:
         place = settings.place / str(length)
         place.mkdir()
         with other_world(settings.seed, place) as world:
+            all_days = [utc_now().date() - timedelta(days=back) for back in range(days, 0, -1)]
             environment = {
                 **world.environment(str(place / "mapping.yaml")),
+                "REFUNDS_START_DATE": all_days[0].isoformat(),
                 "REFUNDS_LEDGER_URL": f"sqlite:///{place / 'ledger.db'}",
                 LEDGER: str(place / "ledger.db"),
             }
-            all_days = [utc_now().date() - timedelta(days=back) for back in range(days, 0, -1)]
             for day in all_days:
                 world.land(day, _PER_DAY)
             runs = [all_days[first : first + length] for first in range(0, days, length)]
